@@ -1,0 +1,77 @@
+# The one list of verbs: people, hooks, CI and the Dockerfile call these and nothing else. `make` alone prints it.
+
+PYTHON ?= python3
+CONF ?= conf/house_prices.yaml
+PORT ?= 5000
+BIN := .venv/bin
+export PORT
+# For notebooks by hand as in a run: one thread for linear algebra, so that their numbers agree to the last bit.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run report serve lab test test-all lint format bench contract lock image clean env
+
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Another problem: make run CONF=conf/yours.yaml. Another Python: make env PYTHON=python3.13."
+
+run: env ## run the notebooks that changed; ends with the ranking, the bundle and the report
+	@$(BIN)/python -m training.run $(CONF)
+
+report: env ## open the report, or print where it is
+	@$(BIN)/python -m training.report $(CONF)
+
+serve: env ## serve the current bundle on http://127.0.0.1:5000 (PORT=5001 for another port)
+	@$(BIN)/python -m app
+
+lab: env ## open the notebooks in Jupyter
+	@$(BIN)/jupyter lab --notebook-dir notebooks
+
+test: env ## run the quick tests, under four minutes
+	@$(BIN)/pytest -m "not slow"
+
+test-all: env ## run all tests, the slow ones too
+	@$(BIN)/pytest
+
+lint: env ## check the style of code and notebooks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
+
+format: env ## mend the style of code and notebooks
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+	@$(BIN)/nbstripout --keep-id notebooks/*.ipynb
+
+bench: env ## time the main job against a plain script with the same fits
+	@$(BIN)/python benchmarks/main_job.py
+
+contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
+	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))
+
+image: ## build the container image (DOCKER=podman for another builder)
+	@$(or $(DOCKER),docker) build -t house-prices .
+
+lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
+	@for name in dev pipeline app uv; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--custom-compile-command 'make lock' $(UPGRADE) $$([ $$name = dev ] || echo -c requirements/dev.txt) \
+			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean: ## remove what runs made: results, reports, scratch, remembered fits; the bundles stay
+	@rm -rf runs reports/*/ scratch .cache
+
+env: .venv/.ready ## make the environment in .venv from the locks
+
+.venv/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Making the environment in .venv (about 150 packages, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,45 @@
+"""The notebook graph, for doit: data in, notebooks, reports, bundle out. `make run` runs it; lib/ does the work."""
+
+import os
+
+from training import graph
+from training.conf import load_conf
+from training.source import location
+
+CONF_PATH = os.environ.get("CONF", "conf/house_prices.yaml")
+CONF = load_conf(CONF_PATH)
+DATA_FILE = location(CONF.data)
+
+DOIT_CONFIG = {
+    "backend": "json",
+    "dep_file": str(graph.runs_folder(CONF) / ".doit.json"),
+    "verbosity": 2,
+    "default_tasks": ["publish", "report"],
+}
+
+
+def task_data():
+    """Download the data where the local file is missing."""
+    return graph.data_task(CONF, DATA_FILE)
+
+
+def task_check():
+    """Check what the configuration names: classes, their parameters, scorers."""
+    return graph.check_task(CONF)
+
+
+def task_notebook():
+    """Execute a notebook, once per candidate where it takes one."""
+    for notebook, candidate in graph.nodes(CONF):
+        yield graph.node_task(CONF, CONF_PATH, notebook, candidate, DATA_FILE)
+
+
+def task_report():
+    """Render a page of the report."""
+    for node in graph.pages(CONF):
+        yield graph.report_task(CONF, node)
+
+
+def task_publish():
+    """Put the bundle into the registry and make it the current one."""
+    return graph.publish_task(CONF)

@@ -1,0 +1,133 @@
+"""Reading a bundle: verified first, unpickled only then, and believed only after it repeats its golden answers."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from modelbundle.contract import Contract
+from modelbundle.digests import digest_bytes
+from modelbundle.frame import records_to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+VERIFIED_FILES = ("golden.json", "model.pkl", "preprocessing.pkl")
+# The libraries whose code the pickle runs: another version may compute something else.
+LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
+
+
+class BundleProblem(Exception):
+    """A bundle that must not be served, with the reason in one sentence."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle: its version (the manifest's digest), manifest, contract and fitted pipeline."""
+
+    folder: Path
+    version: str
+    manifest: dict[str, Any]
+    contract: Contract
+    pipeline: Any
+
+    def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
+        """Predict the target, in its own unit, for each record, in order."""
+        return [float(value) for value in self.pipeline.predict(records_to_frame(records, self.contract))]
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python (major.minor) and of the libraries that a pickle depends on."""
+    major, minor, _ = platform.python_version_tuple()
+    return {"python": f"{major}.{minor}"} | {name: metadata.version(name) for name in LIBRARIES}
+
+
+def current_folder(registry: Path) -> Path:
+    """Find the bundle that the registry's `current` file names; raises BundleProblem if there is none."""
+    pointer = registry / "current"
+    try:
+        version = pointer.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise BundleProblem(f"{pointer} does not exist: no model was published yet; make run makes one") from None
+    if len(version) != 64 or not set(version) <= set("0123456789abcdef"):
+        raise BundleProblem(f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}")
+    if not (registry / version).is_dir():
+        raise BundleProblem(f"{pointer} names {version}, but {registry / version} does not exist")
+    return registry / version
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Verify a bundle, then unpickle it and replay its golden requests.
+
+    Checked in this order: the manifest against the folder's name, the schema, the versions of Python and of the
+    libraries, every file against the manifest, and last the golden answers. Each file is read once, so that the
+    bytes that were checked are the bytes that are unpickled.
+    Raises BundleProblem, naming the file and both values.
+    """
+    version, manifest = _read_manifest(folder)
+    _check_versions(folder, manifest)
+    files = {name: _read_verified(folder / name, manifest) for name in VERIFIED_FILES}
+    contract = Contract.model_validate(manifest["contract"])
+    pipeline = pickle.loads(files["model.pkl"])  # noqa: S301 - its digest was just checked
+    bundle = Bundle(folder, version, manifest, contract, pipeline)
+    _replay(bundle, json.loads(files["golden.json"]))
+    return bundle
+
+
+def _read_manifest(folder: Path) -> tuple[str, dict[str, Any]]:
+    path = folder / "manifest.json"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleProblem(f"{path} cannot be read: {error.strerror}") from error
+    version = digest_bytes(data)
+    if version != folder.name:
+        raise BundleProblem(f"{path} has the digest {version}, but its folder is named {folder.name}")
+    manifest = json.loads(data)
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        found = manifest.get("schema_version")
+        raise BundleProblem(f"{path} has schema_version {found}; this code reads {SCHEMA_VERSION}")
+    return version, manifest
+
+
+def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
+    installed, wanted = installed_versions(), manifest["versions"]
+    wrong = [
+        f"{name} {wanted.get(name)} (here {installed[name]})"
+        for name in installed
+        if wanted.get(name) != installed[name]
+    ]
+    if wrong:
+        raise BundleProblem(f"{folder / 'model.pkl'} was made with {', '.join(wrong)}; install those versions, or make run")
+
+
+def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleProblem(f"{path} cannot be read: {error.strerror}") from error
+    expected = manifest["files"][path.name]
+    found = {"sha256": digest_bytes(data), "size": len(data)}
+    if found != expected:
+        raise BundleProblem(
+            f"{path} is not the file that manifest.json describes: expected sha256 {expected['sha256']} "
+            f"({expected['size']} bytes), found {found['sha256']} ({found['size']} bytes)"
+        )
+    return data
+
+
+def _replay(bundle: Bundle, golden: dict[str, Any]) -> None:
+    answers = bundle.predict([request["record"] for request in golden["requests"]])
+    for number, (request, answer) in enumerate(zip(golden["requests"], answers, strict=True)):
+        expected = request["prediction"]
+        if not abs(answer - expected) <= golden["relative_tolerance"] * abs(expected):
+            raise BundleProblem(
+                f"{bundle.folder / 'golden.json'}, request {number}: model.pkl answers {answer!r} here, "
+                f"and answered {expected!r} when it was made"
+            )

@@ -1,0 +1,140 @@
+"""The data contract: what each column means and which values it may hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from modelbundle.frame import canonical_category
+
+
+class Column(BaseModel):
+    """One column: its role, kind, unit, limits, and what training saw in it.
+
+    minimum and maximum are hard limits, in `unit`: a value outside is refused.
+    categories lists the known ones, as strings: training refuses another, serving prices it with a warning.
+    seen_* are filled in when a bundle is written: the range that the training rows covered.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["identifier", "feature", "target"] = "feature"
+    kind: Literal["numeric", "categorical"]
+    description: str = ""
+    unit: str = ""
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] | None = None
+    example: float | int | str | None = None
+    seen_minimum: float | None = None
+    seen_maximum: float | None = None
+    seen_categories: tuple[str, ...] | None = None
+
+    @field_validator("categories", "seen_categories", mode="before")
+    @classmethod
+    def _categories_are_strings(cls, value: Any) -> Any:
+        return [canonical_category(item) for item in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _limits_fit_the_kind(self) -> Column:
+        if self.kind == "categorical" and (self.minimum is not None or self.maximum is not None):
+            raise ValueError("a categorical column takes categories, not minimum or maximum")
+        if self.kind == "numeric" and self.categories is not None:
+            raise ValueError("a numeric column takes minimum and maximum, not categories")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+
+class Contract(BaseModel):
+    """The columns of one data set, in order: at least one feature, one numeric target, at most one identifier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: dict[str, Column] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _roles_are_complete(self) -> Contract:
+        targets = self._with_role("target")
+        if len(targets) != 1:
+            raise ValueError(f"exactly one column has the role target; found {targets or 'none'}")
+        if self.columns[targets[0]].kind != "numeric":
+            raise ValueError(f"the target {targets[0]} must be numeric: this project predicts numbers")
+        if len(self._with_role("identifier")) > 1:
+            raise ValueError(f"at most one column is the identifier; found {self._with_role('identifier')}")
+        if not self.features:
+            raise ValueError("at least one column has the role feature")
+        return self
+
+    def _with_role(self, role: str) -> list[str]:
+        return [name for name, column in self.columns.items() if column.role == role]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the columns that the model reads, in the contract's order."""
+        return self._with_role("feature")
+
+    @property
+    def numeric(self) -> list[str]:
+        """Names of the numeric features."""
+        return [name for name in self.features if self.columns[name].kind == "numeric"]
+
+    @property
+    def categorical(self) -> list[str]:
+        """Names of the categorical features."""
+        return [name for name in self.features if self.columns[name].kind == "categorical"]
+
+    @property
+    def target(self) -> str:
+        """Name of the column to predict."""
+        return self._with_role("target")[0]
+
+    @property
+    def identifier(self) -> str | None:
+        """Name of the column that names a row, if there is one."""
+        return next(iter(self._with_role("identifier")), None)
+
+    @property
+    def unit(self) -> str:
+        """The target's unit, such as USD; empty where it has none."""
+        return self.columns[self.target].unit
+
+    def label(self, name: str) -> str:
+        """The column's name with its unit, for axes and forms: `LotArea (sq ft)`."""
+        unit = self.columns[name].unit
+        return f"{name} ({unit})" if unit else name
+
+    def example(self) -> dict[str, Any]:
+        """One record made of the columns' examples, as a client would send it: features only."""
+        examples = {name: self.columns[name].example for name in self.features}
+        return {name: value for name, value in examples.items() if value is not None}
+
+
+def fault_of(column: Column, value: Any) -> str | None:
+    """Say what is wrong with one value that a client sent for a feature, or None if it is fine.
+
+    A missing value is None. Unknown categories are no fault: they get a price.
+    """
+    if value is None:
+        return "is required" if column.required else None
+    if column.kind == "categorical":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, str) or whole or (isinstance(value, float) and value.is_integer()):
+            return None
+        return f"expected a category, as a string or a whole number; got {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"expected a number; got {value!r:.80}"
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        finite = False
+    if not finite:
+        return "expected a finite number"
+    if column.minimum is not None and value < column.minimum:
+        return f"expected at least {column.minimum:g}; got {value}"
+    if column.maximum is not None and value > column.maximum:
+        return f"expected at most {column.maximum:g}; got {value}"
+    return None

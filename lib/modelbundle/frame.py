@@ -1,0 +1,54 @@
+"""The canonical frame: one form for the same values, however they were written.
+
+A CSV column of 60 with gaps is read as 60.0, a client may send 60 or "60", null or nothing at all.
+Each gets the same cell here: categories are strings, numbers are float64, a missing cell is NaN.
+pandas is imported when a frame is made, so that reading a contract needs none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from modelbundle.contract import Contract
+
+
+def canonical_category(value: Any) -> str:
+    """Write one category as a string; 60, 60.0, "60" and "60.0" are one category."""
+    return str(value).removesuffix(".0")
+
+
+def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Bring the features of a frame into canonical form, in the contract's order.
+
+    A feature that the frame lacks is a column of missing cells; other columns are left out.
+    Raises ValueError where a numeric column holds text.
+    """
+    import pandas as pd
+
+    columns = {}
+    for name in contract.features:
+        if name not in frame:
+            values = pd.Series(float("nan"), index=frame.index, dtype="float64")
+        else:
+            values = frame[name]
+        if contract.columns[name].kind == "categorical":
+            columns[name] = values.astype("str").str.replace(r"\.0$", "", regex=True)
+        else:
+            columns[name] = pd.to_numeric(values).astype("float64")
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def records_to_frame(records: Iterable[Mapping[str, Any]], contract: Contract) -> pd.DataFrame:
+    """Make the canonical frame of a client's records, one row each, in order.
+
+    dtype object keeps every cell as it came: no cell's form depends on its neighbours.
+    """
+    import pandas as pd
+
+    rows = [[record.get(name) for name in contract.features] for record in records]
+    return canonical_frame(pd.DataFrame(rows, columns=contract.features, dtype=object), contract)

@@ -1,0 +1,185 @@
+"""The fits: each is done once for the same code, data and parameters, and remembered.
+
+So a changed figure or sentence refits nothing, although its notebook runs again.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from tqdm.auto import tqdm
+
+from modelbundle.digests import digest_json
+from training.metrics import build_scorer
+from training.paths import CACHE
+from training.problems import CandidateFailed
+from training.provenance import locked_environment, module_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sklearn.pipeline import Pipeline
+
+    from training.split import Fold, Parts
+
+# One fold per core. Threads suffice: scikit-learn's fits release the interpreter, and no process has to start.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+# Taken when this code is loaded: a kernel that was started before an edit must not file its fits under the new code.
+CODE = digest_json([module_digest("training.evaluate"), locked_environment()])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one candidate on the shared folds; `failed` holds the reason if it could not be scored.
+
+    scores: scorer -> one per fold (greater is better); predicted: per fold, in the target's unit; model: the pickle of
+    the pipeline fitted on all training rows.
+    """
+
+    failed: str | None = None
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    predicted: list[list[float]] = field(default_factory=list)
+    model: bytes = b""
+    fold_fit_seconds: list[float] = field(default_factory=list)
+    fit_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learning curve: mean number of fitted rows per size, and the scores of the folds at each size."""
+
+    rows: list[int]
+    scores: list[list[float]]
+
+
+def try_candidate(
+    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Parts, scorers: Sequence[str]
+) -> Trial:
+    """Cross-validate a candidate and fit it on the training rows; a failure is a result, so the others can go on."""
+    try:
+        done = cross_validate(pipeline, X, y, parts["folds"], scorers)
+        model, seconds = fit(pipeline, X.iloc[parts["training"]], y.iloc[parts["training"]])
+    except CandidateFailed as failure:
+        return Trial(failed=str(failure))
+    return Trial(None, done["scores"], done["predicted"], model, done["fit_seconds"], seconds)
+
+
+def learning_curve(
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: pd.Series,
+    folds: Sequence[Fold],
+    scorer: str,
+    fractions: Sequence[float],
+    seed: int,
+) -> Curve:
+    """Score a pipeline that was fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
+    first = folds[: _folds_of_one_repeat(folds)]
+    random = np.random.default_rng(seed)
+    order = [random.permutation(fold["fit"]) for fold in first]
+    sizes = [[max(2, round(len(rows) * fraction)) for rows in order] for fraction in sorted(fractions)]
+    smaller: list[Fold] = [
+        {"fit": sorted(rows[:count].tolist()), "score": fold["score"]}
+        for counts in sizes
+        for count, rows, fold in zip(counts, order, first, strict=True)
+    ]
+    scores = cross_validate(pipeline, X, y, smaller, [scorer])["scores"][scorer]
+    count = len(first)
+    return Curve(
+        [round(float(np.mean(size))) for size in sizes],
+        [scores[start : start + count] for start in range(0, len(scores), count)],
+    )
+
+
+def score(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, scorers: Sequence[str]) -> dict[str, float]:
+    """Score a fitted pipeline on rows that it has not seen: scorer -> score, greater is better."""
+    return {name: float(value) for name, value in build_scorer(scorers)(fitted, X, y).items()}
+
+
+def unfitted(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline, not fitted."""
+    return clone(pipeline)
+
+
+def cross_validate(
+    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]
+) -> dict[str, Any]:
+    """Fit and score a pipeline on each fold, preprocessing included.
+
+    X, y: all rows; folds hold row positions. Returns scores (scorer -> one per fold), predicted (per fold, the
+    prediction for each of its score rows, in the target's unit) and fit_seconds (per fold).
+    Raises CandidateFailed with the reason.
+    """
+    return _remembered(_cross_validate, pipeline, X, y, folds, sorted(scorers))
+
+
+def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float]:
+    """Fit a pipeline on all rows given; returns its pickle and the seconds that the fit took.
+
+    Bytes, not an object: what is remembered and what is written are then the same to the last bit.
+    Raises CandidateFailed with the reason.
+    """
+    return _remembered(_fit, pipeline, X, y)
+
+
+def _folds_of_one_repeat(folds: Sequence[Fold]) -> int:
+    """How many folds it takes until every row has been scored once."""
+    rows = {row for fold in folds for row in fold["score"]}
+    covered = np.cumsum([len(fold["score"]) for fold in folds])
+    return int(np.searchsorted(covered, len(rows))) + 1
+
+
+def _cross_validate(
+    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]
+) -> dict[str, Any]:
+    scorer = build_scorer(scorers)
+
+    def one_fold(fold: Fold) -> tuple[dict[str, float], list[float], float]:
+        fitted, seconds = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
+        unseen, truth = X.iloc[fold["score"]], y.iloc[fold["score"]]
+        predicted = fitted.predict(unseen)
+        if bad := int((~np.isfinite(predicted)).sum()):
+            raise CandidateFailed(f"predicted NaN or infinity for {bad} of {len(predicted)} rows")
+        try:
+            scores = scorer(fitted, unseen, truth)
+        except ValueError as error:
+            raise CandidateFailed(f"its predictions cannot be scored: {error}") from error
+        return scores, predicted.tolist(), seconds
+
+    done = joblib.Parallel(n_jobs=CORES, prefer="threads", return_as="generator")(
+        joblib.delayed(one_fold)(fold) for fold in folds
+    )
+    results = list(tqdm(done, total=len(folds), desc="folds", leave=False, delay=1))
+    return {
+        "scores": {name: [float(scores[name]) for scores, _, _ in results] for name in scorers},
+        "predicted": [predicted for _, predicted, _ in results],
+        "fit_seconds": [seconds for _, _, seconds in results],
+    }
+
+
+def _fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float]:
+    fitted, seconds = _timed_fit(pipeline, X, y)
+    return pickle.dumps(fitted, protocol=5), seconds
+
+
+def _timed_fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[Pipeline, float]:
+    start = time.perf_counter()
+    try:
+        fitted = clone(pipeline).fit(X, y)
+    except Exception as error:  # whatever a configured class may raise: the other candidates go on
+        raise CandidateFailed(f"its fit raised {type(error).__name__}: {error}") from error
+    return fitted, time.perf_counter() - start
+
+
+def _remembered(function: Any, *arguments: Any) -> Any:
+    """Call a function, or take its result from the last call with the same arguments, code and environment."""
+    return joblib.Memory(CACHE / "fits" / CODE[:16], verbose=0).cache(function)(*arguments)

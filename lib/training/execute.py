@@ -1,0 +1,70 @@
+"""Running one notebook with papermill, and telling what went wrong so that a person can mend it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training import problems
+from training.notebooks import notebook_path
+from training.paths import to_root
+from training.problems import Problem
+
+if TYPE_CHECKING:
+    import papermill
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)}
+
+
+class NotebookFailed(Problem):
+    """A notebook stopped in one of its cells, or its kernel died."""
+
+
+def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
+    """Execute a notebook into folder/notebook.ipynb, with its results beside it.
+
+    parameters: all known to the notebook (papermill would ignore an unknown one). Its kernel starts in this
+    process's working directory: cells use no relative paths, and papermill's cwd is not safe in threads.
+    Raises NotebookFailed with the cell and the traceback; the half-run notebook stays in the folder.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    source, executed = notebook_path(notebook), folder / "notebook.ipynb"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        papermill.execute_notebook(
+            source,
+            executed,
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
+            shutdown_kernel="immediate",  # nothing is left to clean up: results are on the disk
+        )
+    except papermill.PapermillExecutionError as error:
+        raise NotebookFailed(_explain(error, source, executed)) from None
+    except DeadKernelError:
+        raise NotebookFailed(
+            f"the kernel of {to_root(source)} died (out of memory, or killed); what it wrote is in {to_root(folder)}"
+        ) from None
+
+
+def _explain(error: papermill.PapermillExecutionError, source: Path, executed: Path) -> str:
+    # A sentence of ours tells the user what to do; a traceback would only hide it.
+    if error.ename.rpartition(".")[2] in _OUR_PROBLEMS:
+        return f"{error.evalue}\n  (from cell {error.cell_index} of {to_root(source)}; as far as it ran: {to_root(executed)})"
+    traceback = _ANSI.sub("", "\n".join(error.traceback))
+    return (
+        f"cell {error.cell_index} of {to_root(source)} raised {error.ename}: {error.evalue}\n"
+        f"The cell:\n{_indent(error.source)}\n{_indent(traceback)}\n"
+        f"Open the half-run notebook to look around: {to_root(executed)}"
+    )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

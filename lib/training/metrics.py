@@ -1,0 +1,86 @@
+"""Metrics as people read them: scikit-learn's scorers with short names, units and losses that are positive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import check_scoring, get_scorer_names
+
+from training.problems import ConfigProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_SHORT = {
+    "neg_root_mean_squared_error": "RMSE",
+    "neg_root_mean_squared_log_error": "RMSLE",
+    "neg_mean_absolute_error": "MAE",
+    "neg_median_absolute_error": "Median absolute error",
+    "neg_max_error": "Largest error",
+    "neg_mean_squared_error": "MSE",
+    "neg_mean_absolute_percentage_error": "MAPE",
+    "r2": "R²",
+}
+_IN_TARGET_UNIT = {"RMSE", "MAE", "Median absolute error", "Largest error"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one scorer is shown: `value` turns a score (greater is better) into what people call the metric."""
+
+    scorer: str
+    label: str
+    unit: str
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the metric is a loss."""
+        return self.scorer.startswith("neg_")
+
+    def value(self, score: float) -> float:
+        """Turn a score into the metric's value: a loss is positive."""
+        return -score if self.lower_is_better else score
+
+    def text(self, value: float) -> str:
+        """Write a value with its unit: `35,295 USD`, `0.168`."""
+        number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
+        return f"{number} {self.unit}" if self.unit else number
+
+    @property
+    def axis(self) -> str:
+        """The label with its unit, for axes and column heads."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+def describe(scorer: str, target_unit: str) -> Metric:
+    """Describe a scorer by its name; one that is not in the table is shown under its own name."""
+    label = _SHORT.get(scorer, scorer.removeprefix("neg_").replace("_", " ").capitalize())
+    unit = target_unit if label in _IN_TARGET_UNIT else f"{target_unit}²" if label == "MSE" and target_unit else ""
+    return Metric(scorer, label, unit)
+
+
+def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
+    """Make one callable (estimator, X, y) -> {scorer: score} that predicts once for all of them.
+
+    Raises ConfigProblem if a name is unknown or does not score regressions.
+    """
+    scorers = list(scorers)
+    known = set(get_scorer_names())
+    if unknown := [name for name in scorers if name not in known]:
+        fits = ", ".join(name for name in sorted(known) if _scores_regressions(name))
+        raise ConfigProblem(f"metric or also_report: scikit-learn has no scorer {unknown[0]}; allowed are {fits}")
+    if wrong := [name for name in scorers if not _scores_regressions(name)]:
+        raise ConfigProblem(f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example")
+    return check_scoring(scoring=scorers)
+
+
+def _scores_regressions(scorer: str) -> bool:
+    X, y = np.zeros((4, 1)), np.array([1.5, 2.25, 3.75, 5.0])
+    try:
+        score = check_scoring(scoring=[scorer])(DummyRegressor().fit(X, y), X, y)[scorer]
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return bool(np.isfinite(score))

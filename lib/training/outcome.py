@@ -1,0 +1,270 @@
+"""The outcome in tables and sentences: what 03_train and 04_compare tell their readers."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelbundle.digests import digest_json
+from training import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelbundle.contract import Contract
+    from training.compare import Choice
+    from training.evaluate import Curve
+    from training.metrics import Metric
+    from training.split import Fold
+
+
+def predictions_csv(table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]) -> bytes:
+    """Write the out-of-fold predictions: one line per fold and scored row, with the row's position and identifier."""
+    parts = [
+        pd.DataFrame({"fold": number, "row": fold["score"], "predicted": values})
+        for number, (fold, values) in enumerate(zip(folds, predicted, strict=True))
+    ]
+    lines = pd.concat(parts, ignore_index=True)
+    if contract.identifier:
+        lines.insert(2, contract.identifier, table[contract.identifier].iloc[lines["row"]].to_numpy())
+    lines["actual"] = table[contract.target].iloc[lines["row"]].to_numpy()
+    return lines.to_csv(index=False).encode()
+
+
+def mean_predictions(csv: bytes) -> pd.DataFrame:
+    """Average each row's out-of-fold predictions over the repeats; indexed by row position: predicted, actual."""
+    return pd.read_csv(io.BytesIO(csv)).groupby("row")[["predicted", "actual"]].mean()
+
+
+def scores_table(scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """One row per metric: mean, spread, worst and best fold, as people read them."""
+    rows = []
+    for metric in metrics:
+        values = np.array([metric.value(score) for score in scores[metric.scorer]])
+        worst, best = (values.max(), values.min()) if metric.lower_is_better else (values.min(), values.max())
+        rows.append([metric.label, *map(metric.text, (values.mean(), values.std(ddof=1), worst, best))])
+    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "worst fold", "best fold"]).set_index("metric")
+
+
+def ranking_table(choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """The ranking for the report: every metric's mean, the deciding one with its spread, and the verdict on each."""
+    deciding, rows = metrics[0], []
+    for entry in choice.ranking:
+        if entry.failed is not None:
+            rows.append([entry.name, *["–"] * (len(metrics) + 1), f"failed: {entry.failed}"])
+            continue
+        means = [metric.text(metric.value(float(np.mean(results[entry.name]["scores"][metric.scorer])))) for metric in metrics]
+        note = (
+            "winner" if entry.name == choice.winner
+            else "baseline" if entry.baseline
+            else "does not beat the baseline" if not entry.beats_baseline
+            else "tie with the winner" if entry.ties_with_winner
+            else f"worse by {deciding.text(entry.difference)} ({deciding.text(entry.low)} to {deciding.text(entry.high)})"
+        )  # fmt: skip
+        rows.append([entry.name, means[0], deciding.text(entry.spread), *means[1:], note])
+    columns = ["candidate", deciding.label, "± between folds", *(metric.label for metric in metrics[1:]), "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index("candidate")
+
+
+def holdout_table(
+    holdout: Mapping[str, float], scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]
+) -> pd.DataFrame:
+    """The winner on the hold-out, beside its folds."""
+    rows = [
+        [metric.label, *(metric.text(metric.value(value)) for value in (holdout[metric.scorer], np.mean(scores[metric.scorer])))]
+        for metric in metrics
+    ]
+    return pd.DataFrame(rows, columns=["metric", "hold-out", "mean over folds"]).set_index("metric")
+
+
+def manifest_facts(
+    conf: Any, choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric],
+    holdout: Mapping[str, float], prepared: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """What the manifest tells of how the model was made: JSON values, no times.
+
+    conf: the parts that 04_compare reads; prepared: the record of 02_preprocess.
+    """
+    scores = results[choice.winner]["scores"]
+    decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
+    inputs = [prepared["data_sha256"], decides, evaluate.CODE]
+    return {
+        "name": conf.name,
+        "title": conf.title,
+        "winner": choice.winner,
+        "parameters": results[choice.winner]["parameters"],
+        "reason": choice.reason,
+        "metric": conf.metric,
+        "metrics": {
+            metric.scorer: {
+                "label": metric.label,
+                "unit": metric.unit,
+                "folds_mean": metric.value(float(np.mean(scores[metric.scorer]))),
+                "folds_spread": float(np.std(scores[metric.scorer], ddof=1)),
+                "holdout": metric.value(holdout[metric.scorer]),
+            }
+            for metric in metrics
+        },
+        "ranking": [asdict(entry) for entry in choice.ranking],
+        "data": {"rows": prepared["rows"], "sha256": prepared["data_sha256"]},
+        "inputs_sha256": digest_json(inputs),
+        "intervals": None,
+    }
+
+
+def record(
+    choice: Choice, ranking: pd.DataFrame, metrics: Sequence[Metric], holdout: Mapping[str, float], curve: Curve
+) -> dict[str, Any]:
+    """What 04_compare records: the choice in full, and the lines that the terminal shows."""
+    return {
+        "winner": choice.winner,
+        "reason": choice.reason,
+        "ranking": [asdict(entry) for entry in choice.ranking],
+        "failed": {entry.name: entry.failed for entry in choice.ranking if entry.failed is not None},
+        "holdout": {metric.scorer: metric.value(holdout[metric.scorer]) for metric in metrics},
+        "learning_curve": asdict(curve),
+        "ranking_lines": ranking.reset_index().to_string(index=False, justify="left").splitlines(),
+        "holdout_text": ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics),
+    }
+
+
+def error_by_band(predictions: pd.DataFrame, unit: str, bands: int = 5) -> pd.DataFrame:
+    """Median absolute error by fifth of the true target; predictions: columns predicted and actual."""
+    edges = pd.qcut(predictions["actual"], bands, duplicates="drop")
+    names = {band: f"{max(band.left, predictions['actual'].min()):,.0f} to {band.right:,.0f}" for band in edges.cat.categories}
+    return _error_by(predictions, edges.astype(object).map(names), unit, list(names.values()))
+
+
+def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10) -> pd.DataFrame:
+    """Median absolute error by category, the commonest first; categories with fewer rows are pooled."""
+    labels = values.loc[predictions.index].astype("str").fillna("missing")
+    counts = labels.value_counts()
+    pooled = labels.where(labels.map(counts) >= fewest, "fewer rows each")
+    return _error_by(predictions, pooled, unit, list(pooled.value_counts().index))
+
+
+def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame:
+    """The records with the largest errors and their features, the largest first."""
+    error = predictions["predicted"] - predictions["actual"]
+    rows = error.abs().nlargest(most).index
+    money = pd.DataFrame(
+        {
+            f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map("{:,.0f}".format),
+            "predicted": predictions.loc[rows, "predicted"].map("{:,.0f}".format),
+            "too high by": error.loc[rows].map("{:+,.0f}".format),
+        }
+    )
+    features = table.loc[rows, contract.features]
+    names = table.loc[rows, contract.identifier] if contract.identifier else rows + 1
+    return pd.concat([money, features], axis=1).set_index(pd.Index(names, name=contract.identifier or "row"))
+
+
+def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Metric, typical: float) -> str:
+    """One sentence on one candidate; typical: the median of the target, to judge the error by."""
+    values = np.array([metric.value(score) for score in scores[metric.scorer]])
+    share = f", {values.mean() / typical:.0%} of the median target" if metric.unit and typical > 0 else ""
+    return (
+        f"Over {len(values)} folds {name} has a mean {metric.label} of **{metric.text(values.mean())}**{share}; "
+        f"it ranges from {metric.text(values.min())} to {metric.text(values.max())}."
+    )
+
+
+def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
+    """One sentence on where the error is largest and smallest."""
+    high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
+    return (
+        f"By {what}, the typical error is largest for **{high}** ({errors.at[high, 'median_error']:,.4g} {unit}) and "
+        f"smallest for **{low}** ({errors.at[low, 'median_error']:,.4g} {unit})."
+    )
+
+
+def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
+    """One sentence on the errors' middle and their tails."""
+    error = predictions["predicted"] - predictions["actual"]
+    within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
+    return (
+        f"Half of the errors are below **{error.abs().median():,.4g} {unit}**; {within:.0%} of the predictions are within "
+        f"10 % of the truth. The median error is {error.median():+,.4g} {unit} (above zero: too high)."
+    )
+
+
+def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric) -> str:
+    """One sentence on what more data would bring."""
+    means = [float(np.mean(folds)) for folds in values]
+    if len(means) < 2:
+        return "One size of training set says nothing about more data."
+    gain = (means[-2] - means[-1]) if metric.lower_is_better else (means[-1] - means[-2])
+    spread = float(np.std(values[-1], ddof=1)) / np.sqrt(len(values[-1]))
+    more = "still helped by" if gain > spread else "changed by no more than chance between folds:"
+    return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
+
+
+def verdict(choice: Choice, title: str, metrics: Sequence[Metric], holdout: Mapping[str, float], rows: int, typical: float) -> str:
+    """The report's first paragraph, in Markdown: what won, how wrong it is on unseen rows, and why it was chosen.
+
+    holdout: scorer -> score on the hold-out, of `rows` records; typical: the median of the target.
+    """
+    deciding = metrics[0]
+    baseline = next((entry for entry in choice.ranking if entry.baseline and entry.failed is None), None)
+    numbers = ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:])
+    value = deciding.value(holdout[deciding.scorer])
+    unit = f", on a median of {typical:,.0f} {deciding.unit}" if deciding.unit else ""
+    lines = [
+        f"**{choice.winner}** is the model for: {title}.",
+        f"On {rows:,} records that no model had seen, its {deciding.label} is **{deciding.text(value)}**{unit}"
+        + (f" ({numbers})." if numbers else "."),
+    ]
+    if baseline:
+        lines.append(f"Always answering the baseline ({baseline.name}) gives {deciding.text(baseline.mean)} on the folds.")
+    return " ".join(lines) + f"\n\nWhy this one: {choice.reason}"
+
+
+def model_card(facts: Mapping[str, Any], contract: Contract, sentences: Sequence[str]) -> str:
+    """The model card, in Markdown, from the same numbers as the manifest."""
+    features = "\n".join(
+        f"| {contract.label(name)} | {column.kind} | {'yes' if column.required else 'no'} | {column.description} |"
+        for name in contract.features
+        for column in [contract.columns[name]]
+    )
+    rows = facts["data"]["rows"]
+    told = "\n".join(f"- {sentence}" for sentence in sentences)
+    return f"""# Model card: {facts["title"]}
+
+**What it is.** {facts["winner"]}, a scikit-learn pipeline that predicts {contract.label(contract.target)} from \
+{len(contract.features)} features of one record. It was fitted on all {rows:,} records after the comparison.
+
+**What it is for.** Estimates for records like those it was trained on. It is not an appraisal, and it knows nothing \
+of what the features leave out, or of a market other than the one in the data.
+
+**How good it is.**
+
+{told}
+
+**How it was chosen.** {facts["reason"]}
+
+## What it reads
+
+| feature | kind | required | meaning |
+|---|---|---|---|
+{features}
+
+A missing optional cell is imputed (median, or commonest category). A category that training never saw is treated \
+like the rare ones. Both get a price that deserves less trust.
+"""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [[key, _plain(item)] for key, item in value.items()]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _error_by(predictions: pd.DataFrame, groups: pd.Series, unit: str, order: Sequence[str]) -> pd.DataFrame:
+    error = (predictions["predicted"] - predictions["actual"]).abs()
+    table = error.groupby(groups).agg(["size", "median"]).reindex(order)
+    table.columns = ["rows", "median_error"]
+    return table.rename_axis(f"group, error in {unit}" if unit else "group")

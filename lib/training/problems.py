@@ -1,0 +1,21 @@
+"""The errors that a person can mend: each message says what, where, what was found and what to do next."""
+
+
+class Problem(Exception):
+    """Something in the project's input is wrong; the message alone tells the user, no traceback is needed."""
+
+
+class ConfigProblem(Problem):
+    """The configuration names something that does not exist or does not fit."""
+
+
+class DataProblem(Problem):
+    """The data cannot be had, cannot be read or break the contract."""
+
+
+class CandidateFailed(Problem):
+    """A candidate could not be fitted or scored; the others go on without it."""
+
+
+class RunProblem(Problem):
+    """The run cannot start or cannot publish."""

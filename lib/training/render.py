@@ -1,0 +1,87 @@
+"""Reports: today's prose around the last execution's outputs, as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from training.files import write_atomically
+from training.notebooks import notebook_path
+from training.style import INK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbconvert import HTMLExporter
+
+TEMPLATES = Path(__file__).parent / "templates" / "report"
+# How the pages are named in their common head; a candidate's page has the candidate's name.
+LABELS = {"01_eda": "Data", "02_preprocess": "Preprocessing", "04_compare": "Result", "model_card": "Model card"}
+
+
+def render_notebook(notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
+    """Render one node's report.
+
+    notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;
+    title: of the problem; node: which page this is; pages: node -> file below the reports folder, in the head's order.
+    """
+    source = nbformat.read(notebook_path(notebook), as_version=4)
+    ran = nbformat.read(executed, as_version=4)
+    write_atomically(page, _page(_joined(source, ran), title, node, pages))
+
+
+def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
+    """Render a Markdown file, such as the model card, as a page among the reports."""
+    cell = nbformat.v4.new_markdown_cell(source.read_text(encoding="utf-8"))
+    write_atomically(page, _page(nbformat.v4.new_notebook(cells=[cell]), title, node, pages))
+
+
+def _joined(source: Any, ran: Any) -> Any:
+    """Put the outputs of the execution under today's cells; the summary moves up to stand below the title."""
+    by_id = {cell["id"]: cell for cell in ran.cells}
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            cell.outputs = by_id[cell["id"]].outputs if cell["id"] in by_id else []
+    injected = [cell for cell in ran.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    summary = [cell for cell in source.cells if "summary" in cell.metadata.get("tags", [])]
+    others = [cell for cell in source.cells if cell not in summary]
+    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", []))
+    source.cells = [others[0], *summary, *others[1:after], *injected, *others[after:]]
+    return source
+
+
+def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
+    heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
+    for number, output in enumerate(
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/svg+xml" in output.get("data", {})
+    ):
+        output.data["image/svg+xml"] = _inline_svg(output.data["image/svg+xml"], number)
+    here = os.path.dirname(pages[node])
+    links = [
+        {"label": LABELS.get(name, name.partition("-")[2]), "href": os.path.relpath(file, here or "."), "here": name == node}
+        for name, file in pages.items()
+    ]
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    facts = {"title": title, "heading": heading.group(1) if heading else node, "links": links, "css": css}
+    html, _ = _exporter().from_notebook_node(notebook, resources={"page": facts})
+    return html.encode()
+
+
+def _inline_svg(svg: str, number: int) -> str:
+    """Make a figure part of the page: no XML head, text in the page's colour, identifiers that no other figure has."""
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>figure{number}-", svg)
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(
+        template_name=TEMPLATES.name, extra_template_basedirs=[str(TEMPLATES.parent)], exclude_anchor_links=True
+    )

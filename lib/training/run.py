@@ -1,0 +1,171 @@
+"""The main job: run what changed, say what came out. `make run` is `python -m training.run`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from doit.cmd_base import DodoTaskLoader
+from doit.doit_cmd import DoitMain
+
+from modelbundle.digests import digest_file
+from training import graph
+from training.conf import Conf, load_conf
+from training.paths import ROOT, from_root, to_root
+from training.problems import Problem, RunProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doit.task import Task
+
+# Notebooks run side by side and use their cores for folds: one thread each for linear algebra keeps them from fighting
+# over the cores, and the sums in one order, so that two runs agree to the last bit. A fixed hash seed fixes set order.
+KERNEL_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+}
+
+
+class Reporter:
+    """What doit tells while it runs: a line when a step starts or ends, failures at the end, skipped steps unsaid."""
+
+    desc = "lines with times; failures at the end"
+    started: dict[str, float]
+    executed: list[str]
+    failures: list[tuple[str, str]]
+
+    def __init__(self, outstream: Any, options: Any) -> None:
+        """Made by doit."""
+        type(self).last = self
+        self.start, self.started, self.executed, self.failures = time.monotonic(), {}, [], []
+
+    def initialize(self, tasks: Any, selected_tasks: Any) -> None:
+        """Called before the first step."""
+
+    def get_status(self, task: Task) -> None:
+        """Called before a step is looked at."""
+
+    def execute_task(self, task: Task) -> None:
+        """Called when a step starts."""
+        if task.actions:
+            self.started[task.name] = time.monotonic()
+            if task.name.startswith("notebook:"):
+                self._say(f"▶ {_shown(task.name)}")
+
+    def add_success(self, task: Task) -> None:
+        """Called when a step has ended well."""
+        if task.actions:
+            self.executed.append(task.name)
+            self._say(f"✓ {_shown(task.name):32} {time.monotonic() - self.started[task.name]:5.1f} s")
+
+    def add_failure(self, task: Task, fail: Any) -> None:
+        """Called when a step has failed, or was left out since another one failed."""
+        if task.name in self.started:
+            self._say(f"✗ {_shown(task.name)}")
+            self.failures.append((task.name, fail.get_msg().strip()))
+
+    def skip_uptodate(self, task: Task) -> None:
+        """Called when a step has nothing to do."""
+
+    def skip_ignore(self, task: Task) -> None:
+        """Called for steps that doit was told to ignore."""
+
+    def cleanup_error(self, exception: Any) -> None:
+        """Called when doit cannot clean up."""
+        sys.stderr.write(exception.get_msg())
+
+    def runtime_error(self, msg: str) -> None:
+        """Called for errors of doit itself."""
+        self.failures.append(("doit", msg))
+
+    def teardown_task(self, task: Task) -> None:
+        """Called before a step's teardown."""
+
+    def complete_run(self) -> None:
+        """Called at the end."""
+
+    def _say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job for one configuration; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="make run", description="Run what changed, then say what came out.")
+    parser.add_argument("conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)")
+    options = parser.parse_args(arguments)
+    try:
+        conf = load_conf(options.conf)
+        graph.require_known_notebooks(conf)
+        with _only_run():
+            return _run(conf, options.conf, options.jobs or len(os.sched_getaffinity(0)) + 1)
+    except Problem as problem:
+        print(f"make run: {problem}", file=sys.stderr)
+        return 1
+
+
+def _run(conf: Conf, conf_path: str, jobs: int) -> int:
+    os.environ.update(KERNEL_ENVIRONMENT)
+    os.environ["CONF"] = conf_path
+    graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
+    config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
+    status = DoitMain(DodoTaskLoader(), extra_config=config).run(["-f", str(ROOT / "dodo.py"), "run"])
+    reporter = Reporter.last
+    if reporter.failures or status:
+        for name, message in reporter.failures:
+            print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)
+        current = from_root(conf.registry) / "current"
+        print(f"\nNothing was published; {to_root(current)} is as it was.", file=sys.stderr)
+        return status or 1
+    if not reporter.executed:
+        print("Nothing to do: code, configuration and data are those of the last run.")
+    print(summary(conf))
+    return 0
+
+
+def summary(conf: Conf) -> str:
+    """Tell the outcome of the last run: the ranking, the winner and why, and where bundle and report are."""
+    results = json.loads((graph.runs_folder(conf) / "04_compare" / "results.json").read_bytes())
+    version = digest_file(graph.runs_folder(conf) / "04_compare" / "bundle" / "manifest.json")
+    lines = ["", f"{conf.title}: {'ranking'}, mean over the folds", *(f"  {line}" for line in results["ranking_lines"])]
+    lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]
+    lines += [f"Bundle: {conf.registry}/{version}", f"Report: {to_root(graph.reports_folder(conf) / 'report.html')}"]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _only_run() -> Iterator[None]:
+    """Hold the checkout's lock; it ends with the process, however that ends. Raises RunProblem if it is taken."""
+    path = ROOT / "runs" / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise RunProblem(
+                f"another run (process {file.read().strip() or 'unknown'}) is at work in this checkout; "
+                "wait for it, or stop it, then run again"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _shown(task: str) -> str:
+    kind, _, node = task.partition(":")
+    return {"notebook": node, "report": f"page {node}"}.get(kind, kind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
