@@ -54,9 +54,13 @@ def current_folder(registry: Path) -> Path:
     try:
         version = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise BundleProblem(f"{pointer} does not exist: no model was published yet; make run makes one") from None
+        raise BundleProblem(
+            f"{pointer} does not exist: no model was published yet; make run makes one"
+        ) from None
     if len(version) != 64 or not set(version) <= set("0123456789abcdef"):
-        raise BundleProblem(f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}")
+        raise BundleProblem(
+            f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}"
+        )
     if not (registry / version).is_dir():
         raise BundleProblem(f"{pointer} names {version}, but {registry / version} does not exist")
     return registry / version
@@ -104,7 +108,9 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         if wanted.get(name) != installed[name]
     ]
     if wrong:
-        raise BundleProblem(f"{folder / 'model.pkl'} was made with {', '.join(wrong)}; install those versions, or make run")
+        raise BundleProblem(
+            f"{folder / 'model.pkl'} was made with {', '.join(wrong)}; install those versions, or make run"
+        )
 
 
 def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:

@@ -29,7 +29,9 @@ def load_table(data: Data, contract: Contract) -> pd.DataFrame:
     path = location(data)
     if not path.exists():
         if data.download is None:
-            raise DataProblem(f"{to_root(path)} does not exist; put the file there, or set data.download.url in conf/")
+            raise DataProblem(
+                f"{to_root(path)} does not exist; put the file there, or set data.download.url in conf/"
+            )
         download(data.download)
     read = data.read if path == from_root(data.path) else data.download.read
     return read_table(path, read, contract)
@@ -41,13 +43,17 @@ def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, low_memory=False, **read.model_dump())
     except pd.errors.EmptyDataError:
-        raise DataProblem(f"{name} is empty; expected a CSV with a header line and one row per record") from None
+        raise DataProblem(
+            f"{name} is empty; expected a CSV with a header line and one row per record"
+        ) from None
     except UnicodeDecodeError as error:
         raise DataProblem(
             f"{name} is not {read.encoding} (byte {error.start}: {error.reason}); set read.encoding in conf/"
         ) from None
     except (pd.errors.ParserError, LookupError, ValueError) as error:
-        raise DataProblem(f"{name} cannot be read as CSV with sep {read.sep!r}: {error}; see read in conf/") from None
+        raise DataProblem(
+            f"{name} cannot be read as CSV with sep {read.sep!r}: {error}; see read in conf/"
+        ) from None
     columns = contract.columns
     needed = [key for key, column in columns.items() if column.required or column.role != "feature"]
     if lacking := [key for key in needed if key not in table]:

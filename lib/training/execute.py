@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import papermill
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)}
+_OUR_PROBLEMS = {
+    name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)
+}
 
 
 class NotebookFailed(Problem):

@@ -52,7 +52,9 @@ def node_name(notebook: str, candidate: str = "") -> str:
 def parts_read(conf: Conf, notebook: str, candidate: str = "") -> dict[str, Any]:
     """The parts of the configuration that a notebook reads; raises ConfigProblem for an unknown candidate."""
     if candidate and candidate not in conf.candidates:
-        raise ConfigProblem(f"there is no candidate {candidate!r}; the configuration has {', '.join(conf.candidates)}")
+        raise ConfigProblem(
+            f"there is no candidate {candidate!r}; the configuration has {', '.join(conf.candidates)}"
+        )
     derived = {"seed": conf.split.seed, "candidate": conf.candidates.get(candidate)}
     # Which scorer decides is read by 04_compare alone: a change of the metric refits nothing.
     derived["scorers"] = conf.scorers if notebook == "04_compare" else sorted(conf.scorers)
@@ -100,7 +102,9 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
     extra = conf.notebooks.get(notebook, {})
     require_parameters(source, notebook, [*values, *extra])
     if reserved := set(extra) & {"conf", "inputs", "output", "candidate"}:
-        raise ConfigProblem(f"notebooks.{notebook}: {', '.join(sorted(reserved))} is set by the run itself; remove it")
+        raise ConfigProblem(
+            f"notebooks.{notebook}: {', '.join(sorted(reserved))} is set by the run itself; remove it"
+        )
     values |= extra
     node = node_name(notebook, candidate)
     folder = runs_folder(conf) / node
@@ -114,7 +118,10 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         "basename": "notebook",
         "name": node,
         "actions": [_action(execute, notebook, values, folder)],
-        "file_dep": [data_file, *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook))],
+        "file_dep": [
+            data_file,
+            *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook)),
+        ],
         "task_dep": ["check"] if notebook == "03_train" else [],
         "targets": [folder / "notebook.ipynb", folder / "results.json"],
         "uptodate": [config_changed(decides), _outputs_unchanged(folder)],
@@ -137,6 +144,7 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
 
 def check_task(conf: Conf) -> dict[str, Any]:
     """Describe the check of what the configuration names: it needs scikit-learn, so it runs only after a change."""
+
     def check() -> None:
         from training.candidates import build_pipeline
         from training.metrics import build_scorer
@@ -151,13 +159,20 @@ def check_task(conf: Conf) -> dict[str, Any]:
         "code": module_digest("training.candidates", "training.metrics"),
         "environment": locked_environment(),
     }
-    return {"basename": "check", "actions": [_action(check)], "uptodate": [config_changed(named)], "io": {"capture": False}}
+    return {
+        "basename": "check",
+        "actions": [_action(check)],
+        "uptodate": [config_changed(named)],
+        "io": {"capture": False},
+    }
 
 
 def pages(conf: Conf) -> dict[str, str]:
     """The reports of a run, node -> file below the reports folder, in the order of their common head."""
     candidates = [node_name("03_train", candidate) for candidate in conf.candidates]
-    return {node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, MODEL_CARD)}
+    return {
+        node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, MODEL_CARD)
+    }
 
 
 def report_task(conf: Conf, node: str) -> dict[str, Any]:
@@ -216,6 +231,7 @@ def require_known_notebooks(conf: Conf) -> None:
 
 def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]:
     """Make a doit action that fails with a problem's sentence; any other exception fails with its traceback."""
+
     def act() -> Any:
         try:
             function(*arguments)
@@ -230,7 +246,9 @@ def _outputs_unchanged(folder: Path) -> Any:
     """Make a doit check: the node's files are those that its last execution left."""
 
     def state() -> dict[str, str]:
-        files = [path for path in folder.rglob("*") if path.is_file() and "/." not in str(path.relative_to(ROOT))]
+        files = [
+            path for path in folder.rglob("*") if path.is_file() and "/." not in str(path.relative_to(ROOT))
+        ]
         return {str(path.relative_to(folder)): digest_file(path) for path in sorted(files)}
 
     def unchanged(task: Any, values: dict[str, Any]) -> bool:

@@ -45,9 +45,8 @@ class Metric:
         return -score if self.lower_is_better else score
 
     def text(self, value: float) -> str:
-        """Write a value with its unit: `35,295 USD`, `0.168`."""
-        number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
-        return f"{number} {self.unit}" if self.unit else number
+        """Write a value with its unit: `35,295 USD`, `0.1680`."""
+        return amount(value, self.unit)
 
     @property
     def axis(self) -> str:
@@ -55,10 +54,28 @@ class Metric:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
+def amount(value: float, unit: str = "", *, signed: bool = False) -> str:
+    """Write a number with the digits that matter, and its unit: `35,295 USD`, `0.1680`."""
+    digits = ",.0f" if abs(value) >= 100 or value == 0 else ".4g" if abs(value) >= 1 else ".4f"
+    return f"{value:{'+' if signed else ''}{digits}} {unit}".rstrip()
+
+
+def usual_order(scorers: Iterable[str]) -> list[str]:
+    """Sort scorers as they are commonly listed, the others after them by name."""
+    known = list(_SHORT)
+    return sorted(scorers, key=lambda name: (known.index(name) if name in known else len(known), name))
+
+
 def describe(scorer: str, target_unit: str) -> Metric:
     """Describe a scorer by its name; one that is not in the table is shown under its own name."""
     label = _SHORT.get(scorer, scorer.removeprefix("neg_").replace("_", " ").capitalize())
-    unit = target_unit if label in _IN_TARGET_UNIT else f"{target_unit}²" if label == "MSE" and target_unit else ""
+    unit = (
+        target_unit
+        if label in _IN_TARGET_UNIT
+        else f"{target_unit}²"
+        if label == "MSE" and target_unit
+        else ""
+    )
     return Metric(scorer, label, unit)
 
 
@@ -71,9 +88,13 @@ def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
     known = set(get_scorer_names())
     if unknown := [name for name in scorers if name not in known]:
         fits = ", ".join(name for name in sorted(known) if _scores_regressions(name))
-        raise ConfigProblem(f"metric or also_report: scikit-learn has no scorer {unknown[0]}; allowed are {fits}")
+        raise ConfigProblem(
+            f"metric or also_report: scikit-learn has no scorer {unknown[0]}; allowed are {fits}"
+        )
     if wrong := [name for name in scorers if not _scores_regressions(name)]:
-        raise ConfigProblem(f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example")
+        raise ConfigProblem(
+            f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example"
+        )
     return check_scoring(scoring=scorers)
 
 

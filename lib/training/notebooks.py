@@ -32,7 +32,9 @@ def read_notebook(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RunProblem(f"{to_root(path)} does not exist; git checkout brings it back") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise RunProblem(f"{to_root(path)} is not a notebook ({error}); open it in Jupyter, or git checkout it") from None
+        raise RunProblem(
+            f"{to_root(path)} is not a notebook ({error}); open it in Jupyter, or git checkout it"
+        ) from None
     for cell in cells:
         cell["source"] = "".join(cell["source"])
     return notebook
@@ -80,7 +82,9 @@ def require_parameters(notebook: Mapping[str, Any], name: str, given: Iterable[s
         if parameter not in allowed:
             near = difflib.get_close_matches(parameter, allowed, n=1)
             hint = f" did you mean {near[0]}?" if near else ""
-            raise ConfigProblem(f"notebook {name} has no parameter {parameter};{hint} it takes {', '.join(allowed)}")
+            raise ConfigProblem(
+                f"notebook {name} has no parameter {parameter};{hint} it takes {', '.join(allowed)}"
+            )
 
 
 def _modules_of(source: str) -> set[str]:

@@ -11,18 +11,21 @@ import pandas as pd
 
 from modelbundle.digests import digest_json
 from training import evaluate
+from training.metrics import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelbundle.contract import Contract
-    from training.compare import Choice
+    from training.compare import Choice, Ranked
     from training.evaluate import Curve
     from training.metrics import Metric
     from training.split import Fold
 
 
-def predictions_csv(table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]) -> bytes:
+def predictions_csv(
+    table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]
+) -> bytes:
     """Write the out-of-fold predictions: one line per fold and scored row, with the row's position and identifier."""
     parts = [
         pd.DataFrame({"fold": number, "row": fold["score"], "predicted": values})
@@ -47,27 +50,39 @@ def scores_table(scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric
         values = np.array([metric.value(score) for score in scores[metric.scorer]])
         worst, best = (values.max(), values.min()) if metric.lower_is_better else (values.min(), values.max())
         rows.append([metric.label, *map(metric.text, (values.mean(), values.std(ddof=1), worst, best))])
-    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "worst fold", "best fold"]).set_index("metric")
+    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "worst fold", "best fold"]).set_index(
+        "metric"
+    )
 
 
-def ranking_table(choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
-    """The ranking for the report: every metric's mean, the deciding one with its spread, and the verdict on each."""
+def ranking_table(
+    choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]
+) -> pd.DataFrame:
+    """The ranking for people: every metric's mean, the deciding one with its spread, and the verdict on each."""
     deciding, rows = metrics[0], []
     for entry in choice.ranking:
         if entry.failed is not None:
             rows.append([entry.name, *["–"] * (len(metrics) + 1), f"failed: {entry.failed}"])
             continue
-        means = [metric.text(metric.value(float(np.mean(results[entry.name]["scores"][metric.scorer])))) for metric in metrics]
-        note = (
-            "winner" if entry.name == choice.winner
-            else "baseline" if entry.baseline
-            else "does not beat the baseline" if not entry.beats_baseline
-            else "tie with the winner" if entry.ties_with_winner
-            else f"worse by {deciding.text(entry.difference)} ({deciding.text(entry.low)} to {deciding.text(entry.high)})"
-        )  # fmt: skip
-        rows.append([entry.name, means[0], deciding.text(entry.spread), *means[1:], note])
-    columns = ["candidate", deciding.label, "± between folds", *(metric.label for metric in metrics[1:]), "verdict"]
+        scores = results[entry.name]["scores"]
+        means = [amount(metric.value(float(np.mean(scores[metric.scorer])))) for metric in metrics]
+        rows.append(
+            [entry.name, means[0], amount(entry.spread), *means[1:], _note(entry, choice.winner, deciding)]
+        )
+    columns = ["candidate", deciding.axis, "± folds", *(metric.axis for metric in metrics[1:]), "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index("candidate")
+
+
+def _note(entry: Ranked, winner: str, metric: Metric) -> str:
+    if entry.name == winner:
+        return "winner"
+    if entry.baseline:
+        return "baseline"
+    if not entry.beats_baseline:
+        return "does not beat the baseline"
+    if entry.ties_with_winner:
+        return "tie with the winner"
+    return f"worse by {amount(entry.difference)} ({amount(entry.low)} to {metric.text(entry.high)})"
 
 
 def holdout_table(
@@ -75,7 +90,13 @@ def holdout_table(
 ) -> pd.DataFrame:
     """The winner on the hold-out, beside its folds."""
     rows = [
-        [metric.label, *(metric.text(metric.value(value)) for value in (holdout[metric.scorer], np.mean(scores[metric.scorer])))]
+        [
+            metric.label,
+            *(
+                metric.text(metric.value(value))
+                for value in (holdout[metric.scorer], np.mean(scores[metric.scorer]))
+            ),
+        ]
         for metric in metrics
     ]
     return pd.DataFrame(rows, columns=["metric", "hold-out", "mean over folds"]).set_index("metric")
@@ -117,7 +138,11 @@ def manifest_facts(
 
 
 def record(
-    choice: Choice, ranking: pd.DataFrame, metrics: Sequence[Metric], holdout: Mapping[str, float], curve: Curve
+    choice: Choice,
+    ranking: pd.DataFrame,
+    metrics: Sequence[Metric],
+    holdout: Mapping[str, float],
+    curve: Curve,
 ) -> dict[str, Any]:
     """What 04_compare records: the choice in full, and the lines that the terminal shows."""
     return {
@@ -127,19 +152,42 @@ def record(
         "failed": {entry.name: entry.failed for entry in choice.ranking if entry.failed is not None},
         "holdout": {metric.scorer: metric.value(holdout[metric.scorer]) for metric in metrics},
         "learning_curve": asdict(curve),
-        "ranking_lines": ranking.reset_index().to_string(index=False, justify="left").splitlines(),
-        "holdout_text": ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics),
+        "ranking_lines": _lines(ranking),
+        "holdout_text": ", ".join(
+            f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics
+        ),
     }
+
+
+def _lines(table: pd.DataFrame) -> list[str]:
+    """Write a table for a terminal: the first and the last column to the left, the numbers to the right."""
+    rows = [[*map(str, row)] for row in (table.reset_index().columns, *table.reset_index().to_numpy())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)),
+                row[-1],
+            ]
+        )
+        for row in rows
+    ]
 
 
 def error_by_band(predictions: pd.DataFrame, unit: str, bands: int = 5) -> pd.DataFrame:
     """Median absolute error by fifth of the true target; predictions: columns predicted and actual."""
     edges = pd.qcut(predictions["actual"], bands, duplicates="drop")
-    names = {band: f"{max(band.left, predictions['actual'].min()):,.0f} to {band.right:,.0f}" for band in edges.cat.categories}
+    names = {
+        band: f"{max(band.left, predictions['actual'].min()):,.0f} to {band.right:,.0f}"
+        for band in edges.cat.categories
+    }
     return _error_by(predictions, edges.astype(object).map(names), unit, list(names.values()))
 
 
-def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10) -> pd.DataFrame:
+def error_by_category(
+    predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10
+) -> pd.DataFrame:
     """Median absolute error by category, the commonest first; categories with fewer rows are pooled."""
     labels = values.loc[predictions.index].astype("str").fillna("missing")
     counts = labels.value_counts()
@@ -147,13 +195,17 @@ def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, f
     return _error_by(predictions, pooled, unit, list(pooled.value_counts().index))
 
 
-def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame:
+def worst_cases(
+    predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int
+) -> pd.DataFrame:
     """The records with the largest errors and their features, the largest first."""
     error = predictions["predicted"] - predictions["actual"]
     rows = error.abs().nlargest(most).index
     money = pd.DataFrame(
         {
-            f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map("{:,.0f}".format),
+            f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map(
+                "{:,.0f}".format
+            ),
             "predicted": predictions.loc[rows, "predicted"].map("{:,.0f}".format),
             "too high by": error.loc[rows].map("{:+,.0f}".format),
         }
@@ -177,8 +229,8 @@ def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
     """One sentence on where the error is largest and smallest."""
     high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
     return (
-        f"By {what}, the typical error is largest for **{high}** ({errors.at[high, 'median_error']:,.4g} {unit}) and "
-        f"smallest for **{low}** ({errors.at[low, 'median_error']:,.4g} {unit})."
+        f"By {what}, the typical error is largest for **{high}** ({amount(errors.at[high, 'median_error'], unit)}) and "
+        f"smallest for **{low}** ({amount(errors.at[low, 'median_error'], unit)})."
     )
 
 
@@ -187,8 +239,8 @@ def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     error = predictions["predicted"] - predictions["actual"]
     within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
     return (
-        f"Half of the errors are below **{error.abs().median():,.4g} {unit}**; {within:.0%} of the predictions are within "
-        f"10 % of the truth. The median error is {error.median():+,.4g} {unit} (above zero: too high)."
+        f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions are within "
+        f"10 % of the truth. The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
     )
 
 
@@ -200,27 +252,40 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
     gain = (means[-2] - means[-1]) if metric.lower_is_better else (means[-1] - means[-2])
     spread = float(np.std(values[-1], ddof=1)) / np.sqrt(len(values[-1]))
     more = "still helped by" if gain > spread else "changed by no more than chance between folds:"
-    return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
+    return (
+        f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
+    )
 
 
-def verdict(choice: Choice, title: str, metrics: Sequence[Metric], holdout: Mapping[str, float], rows: int, typical: float) -> str:
-    """The report's first paragraph, in Markdown: what won, how wrong it is on unseen rows, and why it was chosen.
+def verdict(
+    choice: Choice,
+    target: str,
+    metrics: Sequence[Metric],
+    holdout: Mapping[str, float],
+    rows: int,
+    typical: float,
+) -> str:
+    """The report's first paragraphs, in Markdown: what won, how wrong it is on unseen records, and why it was chosen.
 
     holdout: scorer -> score on the hold-out, of `rows` records; typical: the median of the target.
     """
     deciding = metrics[0]
-    baseline = next((entry for entry in choice.ranking if entry.baseline and entry.failed is None), None)
-    numbers = ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:])
-    value = deciding.value(holdout[deciding.scorer])
-    unit = f", on a median of {typical:,.0f} {deciding.unit}" if deciding.unit else ""
+    others = ", ".join(
+        f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:]
+    )
+    error = deciding.text(deciding.value(holdout[deciding.scorer]))
+    beside = f", where the median {target} is {amount(typical, deciding.unit)}" if deciding.unit else ""
+    baselines = [entry for entry in choice.ranking if entry.baseline and entry.failed is None]
     lines = [
-        f"**{choice.winner}** is the model for: {title}.",
-        f"On {rows:,} records that no model had seen, its {deciding.label} is **{deciding.text(value)}**{unit}"
-        + (f" ({numbers})." if numbers else "."),
+        f"**{choice.winner} predicts {target} best.**",
+        f"On {rows:,} records that no model had seen, its {deciding.label} is **{error}**{beside}"
+        + (f" ({others})." if others else "."),
+        *(
+            f"Without any model ({entry.name}) it would be about {deciding.text(entry.mean)}."
+            for entry in baselines
+        ),
     ]
-    if baseline:
-        lines.append(f"Always answering the baseline ({baseline.name}) gives {deciding.text(baseline.mean)} on the folds.")
-    return " ".join(lines) + f"\n\nWhy this one: {choice.reason}"
+    return " ".join(lines) + f"\n\n**Why this one:** {choice.reason}"
 
 
 def model_card(facts: Mapping[str, Any], contract: Contract, sentences: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from training.metrics import Metric
 
 BLUE, ORANGE, GREY = "#3b82c4", "#d9772b", "#8a8f98"
-WIDE, NARROW = (6.4, 3.6), (6.4, 2.4)
+WIDE, NARROW = (5.6, 3.6), (5.6, 2.4)
 
 
 def use_style() -> None:
@@ -33,7 +33,6 @@ def use_style() -> None:
         {
             "svg.hashsalt": "report",
             "svg.fonttype": "none",
-            "savefig.transparent": True,
             "font.size": 11,
             "font.family": "sans-serif",
             "axes.titlesize": 12,
@@ -43,7 +42,9 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREY]),
             "legend.frameon": False,
-            **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+            **dict.fromkeys(
+                ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+            ),
         }
     )
 
@@ -62,7 +63,7 @@ def target_histogram(table: pd.DataFrame, contract: Contract) -> Figure:
 def missing_cells(table: pd.DataFrame, contract: Contract) -> Figure:
     """Show the share of missing cells of each column."""
     share = table[list(contract.columns)].isna().mean().mul(100).iloc[::-1]
-    axes = _axes("Which cells are missing?", (6.4, 0.9 + 0.26 * len(share)))
+    axes = _axes("Which cells are missing?", (5.6, 0.9 + 0.26 * len(share)))
     axes.barh(share.index, share, color=BLUE)
     axes.set(xlabel=f"missing cells (% of {len(table):,} records)", xlim=(0, max(5, share.max() * 1.1)))
     return _finish(axes)
@@ -71,16 +72,20 @@ def missing_cells(table: pd.DataFrame, contract: Contract) -> Figure:
 def drivers(strength: pd.Series, rows: int, target: str) -> Figure:
     """Show how much of the target's variation each feature explains alone; strength: shares 0-1, largest first."""
     strength = strength.iloc[::-1]
-    axes = _axes(f"What drives {target}?", (6.4, 0.9 + 0.3 * len(strength)))
+    axes = _axes(f"What drives {target}?", (5.6, 0.9 + 0.3 * len(strength)))
     axes.barh(strength.index, strength * 100, color=BLUE)
-    axes.set(xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None))
+    axes.set(
+        xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None)
+    )
     return _finish(axes)
 
 
 def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> Figure:
     """Show the target over each numeric feature, one small picture each."""
     names = contract.numeric
-    figure, grid = plt.subplots(-(-len(names) // 2), 2, figsize=(7.2, 2.5 * -(-len(names) // 2)), sharey=True, squeeze=False)
+    figure, grid = plt.subplots(
+        -(-len(names) // 2), 2, figsize=(6.4, 2.4 * -(-len(names) // 2)), sharey=True, squeeze=False
+    )
     for axes, name in zip(grid.flat, names, strict=False):
         axes.scatter(frame[name], y, s=5, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
         axes.set_xlabel(contract.label(name))
@@ -92,7 +97,11 @@ def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> F
     for axes in list(grid.flat)[len(names) :]:
         axes.remove()
     figure.suptitle(
-        f"How does {contract.target} change with each number? ({len(y):,} records)", x=0.02, ha="left", fontsize=12, weight="bold"
+        f"How does {contract.target} change with each number? ({len(y):,} records)",
+        x=0.02,
+        ha="left",
+        fontsize=12,
+        weight="bold",
     )
     figure.tight_layout()
     return figure
@@ -104,7 +113,7 @@ def categories(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract,
     kept = groups.size().nlargest(most).index
     table = groups.quantile([0.25, 0.5, 0.75]).unstack().loc[kept].sort_values(0.5)
     labels = [f"{label} ({groups.size()[label]:,})" for label in table.index]
-    axes = _axes(f"What does {name} say about {contract.target}?", (6.4, 1.1 + 0.27 * len(table)))
+    axes = _axes(f"What does {name} say about {contract.target}?", (5.6, 1.1 + 0.27 * len(table)))
     axes.hlines(labels, table[0.25], table[0.75], color=BLUE, linewidth=5, alpha=0.5, label="middle half")
     axes.plot(table[0.5], labels, "o", color=ORANGE, label="median")
     axes.set(xlabel=contract.label(contract.target), ylabel=f"{name} (records)")
@@ -129,7 +138,12 @@ def split_targets(y: pd.Series, parts: Mapping[str, Sequence[int]], contract: Co
     axes = _axes("Does the hold-out look like the rest?", WIDE)
     for (name, rows), colour in zip(parts.items(), (BLUE, ORANGE), strict=True):
         values = np.sort(y.iloc[rows])
-        axes.step(values, np.arange(1, len(values) + 1) / len(values) * 100, color=colour, label=f"{name} ({len(values):,})")
+        axes.step(
+            values,
+            np.arange(1, len(values) + 1) / len(values) * 100,
+            color=colour,
+            label=f"{name} ({len(values):,})",
+        )
     axes.set(xlabel=contract.label(contract.target), ylabel="records at or below (%)")
     axes.legend()
     return _finish(axes, x_thousands=True)
@@ -149,22 +163,28 @@ def fold_scores(values: Sequence[float], metric: Metric) -> Figure:
 def ranking(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
     """Show each candidate's mean over the folds, with the spread between folds."""
     shown = [entry for entry in entries if entry.failed is None][::-1]
-    axes = _axes(f"Which candidate has the best {metric.label}?", (6.4, 1.2 + 0.4 * len(shown)))
+    axes = _axes(f"Which candidate has the best {metric.label}?", (5.6, 1.2 + 0.4 * len(shown)))
     for entry in shown:
         colour = ORANGE if entry.name == winner else GREY if entry.baseline else BLUE
-        axes.errorbar(entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7)
+        axes.errorbar(
+            entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7
+        )
     axes.set(xlabel=f"{metric.axis}: mean and standard deviation over folds", ylim=(-0.5, len(shown) - 0.5))
     return _finish(axes, x_thousands=True)
 
 
 def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
     """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval."""
-    shown = [entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline][::-1]
-    axes = _axes(f"Is {winner} really better?", (6.4, 1.3 + 0.4 * len(shown)))
+    shown = [
+        entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline
+    ][::-1]
+    axes = _axes(f"Is {winner} really better?", (5.6, 1.3 + 0.4 * len(shown)))
     for entry in shown:
         error = [[entry.difference - entry.low], [entry.high - entry.difference]]
         colour = GREY if entry.ties_with_winner else BLUE
-        axes.errorbar(entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7)
+        axes.errorbar(
+            entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7
+        )
     axes.axvline(0, color=ORANGE, linewidth=1)
     unit = f" ({metric.unit})" if metric.unit else ""
     axes.set(xlabel=f"worse than {winner} by{unit}; grey crosses zero: a tie", ylim=(-0.5, len(shown) - 0.5))
@@ -176,7 +196,16 @@ def predicted_against_actual(actual: pd.Series, predicted: pd.Series, contract: 
     axes = _axes("How close are the predictions?", WIDE)
     limits = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
     axes.plot(limits, limits, color=ORANGE, linewidth=1, label="exact")
-    axes.scatter(actual, predicted, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True, label=f"{len(actual):,} records")
+    axes.scatter(
+        actual,
+        predicted,
+        s=7,
+        alpha=0.4,
+        color=BLUE,
+        linewidths=0,
+        rasterized=True,
+        label=f"{len(actual):,} records",
+    )
     unit = contract.unit or "target"
     axes.set(xlabel=f"actual {contract.target} ({unit})", ylabel=f"predicted ({unit})")
     axes.legend()
@@ -189,7 +218,10 @@ def residuals(actual: pd.Series, predicted: pd.Series, contract: Contract) -> Fi
     axes.scatter(predicted, predicted - actual, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
     axes.axhline(0, color=ORANGE, linewidth=1)
     unit = contract.unit or "target"
-    axes.set(xlabel=f"predicted {contract.target} ({unit}), {len(actual):,} records", ylabel=f"too high by ({unit})")
+    axes.set(
+        xlabel=f"predicted {contract.target} ({unit}), {len(actual):,} records",
+        ylabel=f"too high by ({unit})",
+    )
     return _finish(axes, x_thousands=True, y_thousands=True)
 
 
@@ -197,13 +229,15 @@ def error_by_group(errors: pd.DataFrame, name: str, unit: str) -> Figure:
     """Show the typical error of each group; errors: indexed by group, columns rows and median_error."""
     shown = errors.iloc[::-1]
     labels = [f"{label} ({rows:,})" for label, rows in zip(shown.index, shown["rows"], strict=True)]
-    axes = _axes(f"Where is it wrong? By {name}", (6.4, 1.0 + 0.28 * len(shown)))
+    axes = _axes(f"Where is it wrong? By {name}", (5.6, 1.0 + 0.28 * len(shown)))
     axes.barh(labels, shown["median_error"], color=BLUE)
     axes.set(xlabel=f"median absolute error ({unit or 'target'})", ylabel="group (records)")
     return _finish(axes, x_thousands=True)
 
 
-def learning_curve(rows: Sequence[int], values: Sequence[Sequence[float]], name: str, metric: Metric) -> Figure:
+def learning_curve(
+    rows: Sequence[int], values: Sequence[Sequence[float]], name: str, metric: Metric
+) -> Figure:
     """Show the metric over the number of rows that the model was fitted on, each fold and the mean."""
     axes = _axes("Would more data help?", WIDE)
     for count, folds in zip(rows, values, strict=True):

@@ -47,8 +47,13 @@ def build_preprocessing(variant: str, contract: Contract) -> ColumnTransformer:
 
 def describe(variants: dict[str, ColumnTransformer], matrices: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per fitted variant: what it does, and how many columns it makes."""
-    rows = [[name, VARIANTS[name], matrices[name].shape[1], f"{np.abs(matrices[name]).max():,.4g}"] for name in variants]
-    return pd.DataFrame(rows, columns=["variant", "what it does", "columns", "largest value"]).set_index("variant")
+    rows = [
+        [name, VARIANTS[name], matrices[name].shape[1], f"{np.abs(matrices[name]).max():,.4g}"]
+        for name in variants
+    ]
+    return pd.DataFrame(rows, columns=["variant", "what it does", "columns", "largest value"]).set_index(
+        "variant"
+    )
 
 
 def numbers_only(fitted: ColumnTransformer, frame: pd.DataFrame) -> np.ndarray:
@@ -63,7 +68,10 @@ def _read_numbers() -> list[tuple[str, object]]:
     to_numbers = FunctionTransformer(
         pd.DataFrame.apply, kw_args={"func": pd.to_numeric}, feature_names_out="one-to-one"
     )
-    return [("as_numbers", to_numbers), ("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
+    return [
+        ("as_numbers", to_numbers),
+        ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+    ]
 
 
 def _shape(variant: str) -> list[tuple[str, object]]:
@@ -90,7 +98,10 @@ def _encode_categories() -> list[tuple[str, object]]:
         feature_names_out="one-to-one",
     )
     one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=RARE_BELOW_ROWS, sparse_output=False, dtype=np.float64
+        handle_unknown="infrequent_if_exist",
+        min_frequency=RARE_BELOW_ROWS,
+        sparse_output=False,
+        dtype=np.float64,
     )
     return [
         ("as_strings", to_strings),

@@ -70,8 +70,14 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
 def _stage(draft: Path, reports: Path, staged: Path) -> None:
     shutil.copytree(draft / DRAFT, staged, dirs_exist_ok=True)
     shutil.copytree(reports, staged / "reports")
-    timings = {path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")}
-    run = {"published": datetime.now(UTC).isoformat(timespec="seconds"), "commit": git_commit(), "timings": timings}
+    timings = {
+        path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")
+    }
+    run = {
+        "published": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": git_commit(),
+        "timings": timings,
+    }
     (staged / "run.json").write_bytes(canonical_json(run))
     for path in [staged, *staged.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)  # the app may run as another user

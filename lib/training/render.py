@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"
 # How the pages are named in their common head; a candidate's page has the candidate's name.
-LABELS = {"01_eda": "Data", "02_preprocess": "Preprocessing", "04_compare": "Result", "model_card": "Model card"}
+LABELS = {
+    "01_eda": "Data",
+    "02_preprocess": "Preprocessing",
+    "04_compare": "Result",
+    "model_card": "Model card",
+}
 
 
-def render_notebook(notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
+def render_notebook(
+    notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]
+) -> None:
     """Render one node's report.
 
     notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;
@@ -50,7 +57,9 @@ def _joined(source: Any, ran: Any) -> Any:
     injected = [cell for cell in ran.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     summary = [cell for cell in source.cells if "summary" in cell.metadata.get("tags", [])]
     others = [cell for cell in source.cells if cell not in summary]
-    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", []))
+    after = 1 + next(
+        number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", [])
+    )
     source.cells = [others[0], *summary, *others[1:after], *injected, *others[after:]]
     return source
 
@@ -58,12 +67,23 @@ def _joined(source: Any, ran: Any) -> Any:
 def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
     heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
     for number, output in enumerate(
-        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/svg+xml" in output.get("data", {})
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/svg+xml" in output.get("data", {})
     ):
         output.data["image/svg+xml"] = _inline_svg(output.data["image/svg+xml"], number)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if html := output.get("data", {}).get("text/html"):
+            # scikit-learn's diagrams bring a script for Jupyter's themes; a report is a document and runs nothing
+            output.data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
     here = os.path.dirname(pages[node])
     links = [
-        {"label": LABELS.get(name, name.partition("-")[2]), "href": os.path.relpath(file, here or "."), "here": name == node}
+        {
+            "label": LABELS.get(name, name.partition("-")[2]),
+            "href": os.path.relpath(file, here or "."),
+            "here": name == node,
+        }
         for name, file in pages.items()
     ]
     css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
@@ -73,8 +93,8 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
 
 
 def _inline_svg(svg: str, number: int) -> str:
-    """Make a figure part of the page: no XML head, text in the page's colour, identifiers that no other figure has."""
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    """Make a figure part of the page: text in the page's colour on its ground, identifiers that no other figure has."""
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace("fill: #ffffff", "fill: none")
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>figure{number}-", svg)
 
 
@@ -83,5 +103,7 @@ def _exporter() -> HTMLExporter:
     from nbconvert import HTMLExporter
 
     return HTMLExporter(
-        template_name=TEMPLATES.name, extra_template_basedirs=[str(TEMPLATES.parent)], exclude_anchor_links=True
+        template_name=TEMPLATES.name,
+        extra_template_basedirs=[str(TEMPLATES.parent)],
+        exclude_anchor_links=True,
     )

@@ -100,8 +100,12 @@ class Reporter:
 def main(arguments: list[str] | None = None) -> int:
     """Run the job for one configuration; returns the exit status."""
     parser = argparse.ArgumentParser(prog="make run", description="Run what changed, then say what came out.")
-    parser.add_argument("conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)")
+    parser.add_argument(
+        "conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)"
+    )
     options = parser.parse_args(arguments)
     try:
         conf = load_conf(options.conf)
@@ -136,9 +140,16 @@ def summary(conf: Conf) -> str:
     """Tell the outcome of the last run: the ranking, the winner and why, and where bundle and report are."""
     results = json.loads((graph.runs_folder(conf) / "04_compare" / "results.json").read_bytes())
     version = digest_file(graph.runs_folder(conf) / "04_compare" / "bundle" / "manifest.json")
-    lines = ["", f"{conf.title}: {'ranking'}, mean over the folds", *(f"  {line}" for line in results["ranking_lines"])]
+    lines = [
+        "",
+        f"{conf.title}: {'ranking'}, mean over the folds",
+        *(f"  {line}" for line in results["ranking_lines"]),
+    ]
     lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]
-    lines += [f"Bundle: {conf.registry}/{version}", f"Report: {to_root(graph.reports_folder(conf) / 'report.html')}"]
+    lines += [
+        f"Bundle: {conf.registry}/{version}",
+        f"Report: {to_root(graph.reports_folder(conf) / 'report.html')}",
+    ]
     return "\n".join(lines)
 
 

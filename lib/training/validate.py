@@ -57,7 +57,9 @@ def find_faults(table: pd.DataFrame, contract: Contract) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.index(finding.column))
 
 
-def find_leaks(table: pd.DataFrame, contract: Contract, holdout: Sequence[int], training: Sequence[int]) -> list[Finding]:
+def find_leaks(
+    table: pd.DataFrame, contract: Contract, holdout: Sequence[int], training: Sequence[int]
+) -> list[Finding]:
     """Find rows of the hold-out that stand in the training part too, whatever their identifier.
 
     holdout, training: row positions. Such rows would be scored by a model that has seen them.
@@ -131,7 +133,9 @@ def _constant(table: pd.DataFrame, contract: Contract) -> list[Finding]:
         values = table[name].dropna().unique()
         if len(table) > 1 and len(values) < 2:
             what = f"the same value {values[0]}" if len(values) else "no value"
-            findings.append(Finding(name, f"is constant: {what} in every row, so nothing can be learned", len(table)))
+            findings.append(
+                Finding(name, f"is constant: {what} in every row, so nothing can be learned", len(table))
+            )
     return findings
 
 

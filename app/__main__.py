@@ -1,0 +1,52 @@
+"""Start the app under gunicorn: `make serve`, or `python -m app` where nothing but the app is installed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from app import ROOT
+from modelbundle.bundle import BundleProblem, current_folder
+
+
+def main() -> int:
+    """Check what would make gunicorn fail obscurely, then become gunicorn; returns only if it cannot start."""
+    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
+    try:
+        current_folder(Path(os.environ.get("MODELS") or ROOT / "models"))
+        _require_free(host, port)
+    except (BundleProblem, OSError, ValueError) as error:
+        print(f"make serve: {error}", file=sys.stderr)
+        return 1
+    os.chdir(ROOT)
+    gunicorn = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind",
+        f"{host}:{port}",
+        "--workers",
+        "2",
+        "app:create_app()",
+    ]
+    os.execv(sys.executable, gunicorn)  # noqa: S606 - this process is to become the server
+
+
+def _require_free(host: str, port: str) -> None:
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"PORT should be a number from 1 to 65535; found {port!r}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise OSError(
+                f"port {port} of {host} cannot be used ({error.strerror}); "
+                "stop what listens there, or choose another: make serve PORT=5001"
+            ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
