@@ -69,7 +69,7 @@ env: .venv/.ready ## make the environment in .venv from the locks
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }
-	@echo "Making the environment in .venv (about 150 packages, once)"
+	@echo "Making the environment in .venv (about 150 packages, once)" >&2
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt

@@ -28,42 +28,42 @@ def load_table(data: Data, contract: Contract) -> pd.DataFrame:
     """
     path = location(data)
     if not path.exists():
-        if data.download is None:
-            raise DataProblem(
-                f"{to_root(path)} does not exist; put the file there, or set data.download.url in conf/"
-            )
         download(data.download)
     read = data.read if path == from_root(data.path) else data.download.read
     return read_table(path, read, contract)
 
 
-def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
-    """Read one CSV and keep the contract's columns; raises DataProblem if it is not such a file."""
+def read_csv(path: Path, read: Read) -> pd.DataFrame:
+    """Read one CSV in the configured dialect; raises DataProblem if it is not such a file."""
     name = to_root(path)
     try:
         table = pd.read_csv(path, low_memory=False, **read.model_dump())
     except pd.errors.EmptyDataError:
-        raise DataProblem(
-            f"{name} is empty; expected a CSV with a header line and one row per record"
-        ) from None
+        raise DataProblem(f"{name} is empty; expected a CSV with a header line and one row per record") from None
     except UnicodeDecodeError as error:
         raise DataProblem(
             f"{name} is not {read.encoding} (byte {error.start}: {error.reason}); set read.encoding in conf/"
         ) from None
     except (pd.errors.ParserError, LookupError, ValueError) as error:
-        raise DataProblem(
-            f"{name} cannot be read as CSV with sep {read.sep!r}: {error}; see read in conf/"
-        ) from None
+        raise DataProblem(f"{name} cannot be read as CSV with sep {read.sep!r}: {error}; see read in conf/") from None
+    except OSError as error:
+        raise DataProblem(f"{name} cannot be read: {error.strerror}") from None
+    if table.empty:
+        raise DataProblem(f"{name} has a header but no rows")
+    return table
+
+
+def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
+    """Read one CSV and keep the contract's columns; raises DataProblem if it lacks a required one."""
+    table = read_csv(path, read)
     columns = contract.columns
     needed = [key for key, column in columns.items() if column.required or column.role != "feature"]
     if lacking := [key for key in needed if key not in table]:
         found = ", ".join(map(str, table.columns[:15])) + (", …" if len(table.columns) > 15 else "")
         raise DataProblem(
-            f"{name} lacks {', '.join(lacking)}; found the columns {found:.400}. "
+            f"{to_root(path)} lacks {', '.join(lacking)}; found the columns {found:.400}. "
             f"Rename them, or mend contract or read (sep is {read.sep!r}) in conf/"
         )
-    if table.empty:
-        raise DataProblem(f"{name} has a header but no rows")
     return table.reindex(columns=list(columns))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,20 +35,24 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
 
     source, executed = notebook_path(notebook), folder / "notebook.ipynb"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        papermill.execute_notebook(
-            source,
-            executed,
-            parameters=parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
-            shutdown_kernel="immediate",  # nothing is left to clean up: results are on the disk
-        )
+        # Sockets of this user instead of TCP ports: nothing to listen in on, and no two kernels after one port.
+        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as sockets:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters=parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}}),
+                shutdown_kernel="immediate",  # nothing is left to clean up: results are on the disk
+            )
     except papermill.PapermillExecutionError as error:
         raise NotebookFailed(_explain(error, source, executed)) from None
     except DeadKernelError:

@@ -18,7 +18,7 @@ from training.notebooks import (
     require_parameters,
     shown_digest,
 )
-from training.paths import ROOT, from_root
+from training.paths import ROOT, from_root, to_root
 from training.problems import ConfigProblem, Problem
 from training.provenance import locked_environment, module_digest
 
@@ -92,20 +92,12 @@ def report_file(node: str) -> str:
 
 
 def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_file: Path) -> dict[str, Any]:
-    """Describe one execution of one notebook as a doit task; raises ConfigProblem for unknown parameters."""
+    """Describe one execution of one notebook as a doit task."""
     from training.execute import execute
 
     source = read_notebook(notebook_path(notebook))
-    values: dict[str, Any] = {"conf": conf_path, "inputs": "runs", "output": "runs"}
-    if candidate:
-        values["candidate"] = candidate
-    extra = conf.notebooks.get(notebook, {})
-    require_parameters(source, notebook, [*values, *extra])
-    if reserved := set(extra) & {"conf", "inputs", "output", "candidate"}:
-        raise ConfigProblem(
-            f"notebooks.{notebook}: {', '.join(sorted(reserved))} is set by the run itself; remove it"
-        )
-    values |= extra
+    values = {"conf": conf_path, "inputs": "runs", "output": "runs"} | conf.notebooks.get(notebook, {})
+    values |= {"candidate": candidate} if candidate else {}
     node = node_name(notebook, candidate)
     folder = runs_folder(conf) / node
     decides = {
@@ -118,12 +110,11 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         "basename": "notebook",
         "name": node,
         "actions": [_action(execute, notebook, values, folder)],
-        "file_dep": [
-            data_file,
-            *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook)),
-        ],
+        "file_dep": _names(
+            data_file, *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook))
+        ),
         "task_dep": ["check"] if notebook == "03_train" else [],
-        "targets": [folder / "notebook.ipynb", folder / "results.json"],
+        "targets": _names(folder / "notebook.ipynb", folder / "results.json"),
         "uptodate": [config_changed(decides), _outputs_unchanged(folder)],
         "io": {"capture": False},
     }
@@ -139,7 +130,7 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
 
         download(conf.data.download)
 
-    return {"basename": "data", "actions": [_action(fetch)], "targets": [data_file], "io": {"capture": False}}
+    return {"basename": "data", "actions": [_action(fetch)], "targets": _names(data_file), "io": {"capture": False}}
 
 
 def check_task(conf: Conf) -> dict[str, Any]:
@@ -200,9 +191,9 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
         "basename": "report",
         "name": node,
         "actions": [action],
-        "file_dep": [made],
+        "file_dep": _names(made),
         "task_dep": ["notebook:04_compare"] if node == MODEL_CARD else [],
-        "targets": [page],
+        "targets": _names(page),
         "uptodate": [config_changed(shown)],
         "io": {"capture": False},
     }
@@ -217,16 +208,22 @@ def publish_task(conf: Conf) -> dict[str, Any]:
     return {
         "basename": "publish",
         "actions": [_action(publish, draft, reports_folder(conf), registry)],
-        "file_dep": [draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())],
+        "file_dep": _names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
         "uptodate": [(is_published, [draft, registry])],
         "io": {"capture": False},
     }
 
 
-def require_known_notebooks(conf: Conf) -> None:
-    """Raise ConfigProblem if the configuration sets parameters of a notebook that does not exist."""
+def require_known_parameters(conf: Conf) -> None:
+    """Raise ConfigProblem if the configuration sets a notebook or a parameter that does not exist."""
     if unknown := [name for name in conf.notebooks if name not in NOTEBOOKS]:
         raise ConfigProblem(f"notebooks: there is no notebook {unknown[0]}; there are {', '.join(NOTEBOOKS)}")
+    for notebook in NOTEBOOKS:
+        own = ["conf", "inputs", "output", *(["candidate"] if notebook == "03_train" else [])]
+        given = conf.notebooks.get(notebook, {})
+        require_parameters(read_notebook(notebook_path(notebook)), notebook, [*own, *given])
+        if reserved := sorted(set(given) & {*own, "candidate"}):
+            raise ConfigProblem(f"notebooks.{notebook}: the run itself sets {', '.join(reserved)}; remove it")
 
 
 def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]:
@@ -240,6 +237,11 @@ def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]
         return None
 
     return act
+
+
+def _names(*paths: Path) -> list[str]:
+    """Name files for doit as seen from the root, so that a checkout may be moved or copied with its results."""
+    return [to_root(path) for path in paths]
 
 
 def _outputs_unchanged(folder: Path) -> Any:

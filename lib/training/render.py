@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
-
 from training.files import write_atomically
 from training.notebooks import notebook_path
 from training.style import INK
@@ -37,6 +35,8 @@ def render_notebook(
     notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;
     title: of the problem; node: which page this is; pages: node -> file below the reports folder, in the head's order.
     """
+    import nbformat
+
     source = nbformat.read(notebook_path(notebook), as_version=4)
     ran = nbformat.read(executed, as_version=4)
     write_atomically(page, _page(_joined(source, ran), title, node, pages))
@@ -44,6 +44,8 @@ def render_notebook(
 
 def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
     """Render a Markdown file, such as the model card, as a page among the reports."""
+    import nbformat
+
     cell = nbformat.v4.new_markdown_cell(source.read_text(encoding="utf-8"))
     write_atomically(page, _page(nbformat.v4.new_notebook(cells=[cell]), title, node, pages))
 

@@ -19,6 +19,7 @@ from training import graph
 from training.conf import Conf, load_conf
 from training.paths import ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
+from training.source import location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,9 @@ class Reporter:
         """Called at the end."""
 
     def _say(self, text: str) -> None:
-        print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
+        # one write, so that lines of steps that end at the same time do not run into each other
+        sys.stdout.write(f"{time.monotonic() - self.start:6.1f} s  {text}\n")
+        sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,7 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         conf = load_conf(options.conf)
-        graph.require_known_notebooks(conf)
+        graph.require_known_parameters(conf)
+        location(conf.data)
         with _only_run():
             return _run(conf, options.conf, options.jobs or len(os.sched_getaffinity(0)) + 1)
     except Problem as problem:
@@ -119,6 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(conf: Conf, conf_path: str, jobs: int) -> int:
     os.environ.update(KERNEL_ENVIRONMENT)
+    # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
+    sys.modules.setdefault("rfc3987_syntax", None)
     os.environ["CONF"] = conf_path
     graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
     config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}

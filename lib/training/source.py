@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def location(data: Data) -> Path:
-    """Where the data file is, or will be once it is downloaded. Asks no network."""
+    """Where the data file is, or will be once it is downloaded. Asks no network.
+
+    Raises DataProblem if it is missing and there is nowhere to download it from.
+    """
     local = from_root(data.path)
-    return local if local.exists() or data.download is None else _kept(data.download)
+    if local.exists():
+        return local
+    if data.download is None:
+        raise DataProblem(f"{data.path} does not exist; put the file there, or set data.download.url in conf/")
+    return _kept(data.download)
 
 
 def download(source: Download) -> Path:

@@ -1,0 +1,24 @@
+"""The same fits as the main job, listed in conf/, as a plain script: no notebooks, figures, reports or bundle."""
+
+import sys
+
+from training import candidates, compare, data, evaluate, metrics, split
+from training.conf import load_conf
+
+conf = load_conf(sys.argv[1])
+table = data.load_table(conf.data, conf.contract)
+X, y = data.features_and_target(table, conf.contract)
+parts = split.split_rows(len(table), conf.split)
+
+results, pipelines = {}, {}
+for name, candidate in conf.candidates.items():
+    pipelines[name] = candidates.build_pipeline(
+        name, candidate, conf.contract, conf.target_transform, conf.split.seed
+    )
+    trial = evaluate.try_candidate(pipelines[name], X, y, parts, conf.scorers)
+    results[name] = {"scores": trial.scores, "failed": trial.failed, "baseline": candidate.baseline}
+
+metric = metrics.describe(conf.metric, conf.contract.unit)
+winner = pipelines[compare.choose(results, metric, conf.rule, parts["folds"]).winner]
+evaluate.learning_curve(winner, X, y, parts["folds"], conf.metric, conf.learning_curve, conf.split.seed)
+evaluate.fit(winner, X, y)

@@ -1,0 +1,99 @@
+"""What tests share: the default problem, and copies of the checkout in which the real job runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMOKE = "conf/smoke.yaml"
+COPIED = ("app", "conf", "data", "lib", "notebooks", "requirements", "benchmarks", "dodo.py")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the checkout; its lib/ comes before the installed packages, in kernels too."""
+
+    folder: Path
+
+    def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the copy."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        path = os.pathsep.join([str(self.folder / "lib"), str(self.folder), str(ROOT / "tests" / "helpers")])
+        return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | more
+
+    def run(self, conf: str = SMOKE) -> subprocess.CompletedProcess[str]:
+        """Run the main job."""
+        return self.python("-m", "training.run", conf)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text that must stand in a file."""
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def json(self, file: str) -> Any:
+        return json.loads((self.folder / file).read_bytes())
+
+    def results(self, node: str, conf: str = "smoke") -> Any:
+        return self.json(f"runs/{conf}/{node}/results.json")
+
+    def version(self, registry: str = "runs/smoke/models") -> str:
+        """The version that the registry serves."""
+        return (self.folder / registry / "current").read_text().strip()
+
+
+def copy_checkout(folder: Path) -> Project:
+    """Copy what a run reads; what earlier runs made stays behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__", "downloads", ".ipynb_checkpoints")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy2(ROOT / name, folder / name)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy in which the job has run on the smoke configuration; tests only look at it."""
+    project = copy_checkout(tmp_path_factory.mktemp("smoke") / "checkout")
+    done = project.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+@pytest.fixture
+def project(smoke: Project, tmp_path: Path) -> Project:
+    """A copy of the smoke run, for a test to change and run again."""
+    shutil.copytree(smoke.folder, tmp_path / "checkout")
+    return Project(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy in which the job has run on the default configuration; tests only look at it."""
+    project = copy_checkout(tmp_path_factory.mktemp("full") / "checkout")
+    done = project.run("conf/house_prices.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
