@@ -21,17 +21,8 @@ def main() -> int:
         print(f"make serve: {error}", file=sys.stderr)
         return 1
     os.chdir(ROOT)
-    gunicorn = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--bind",
-        f"{host}:{port}",
-        "--workers",
-        "2",
-        "app:create_app()",
-    ]
-    os.execv(sys.executable, gunicorn)  # noqa: S606 - this process is to become the server
+    options = ["--bind", f"{host}:{port}", "--workers", "2", "app:create_app()"]
+    return os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options])  # noqa: S606 - becomes the server
 
 
 def _require_free(host: str, port: str) -> None:

@@ -30,14 +30,9 @@ def check_records(records: Sequence[Any], contract: Contract, *, listed: bool) -
     for number, record in enumerate(records):
         base = f"/{number}" if listed else ""
         if not isinstance(record, dict):
-            faults.append(
-                {"pointer": base, "detail": f"expected an object with the features; got {record!r:.80}"}
-            )
+            faults.append({"pointer": base, "detail": f"expected an object with the features; got {record!r:.80}"})
             continue
-        faults += [
-            {"pointer": f"{base}/{_escaped(name)}", "detail": text}
-            for name, text in _faults(record, contract)
-        ]
+        faults += [{"pointer": f"{base}/{_escaped(name)}", "detail": text} for name, text in _faults(record, contract)]
     return faults
 
 

@@ -37,7 +37,9 @@ def main() -> None:
             fresh_copy(copy)
             job.append(seconds(copy, ["-m", "training.run", options.conf]))
             idle.append(seconds(copy, ["-m", "training.run", options.conf]))
-            print(f"round {number + 1}: plain script {plain[-1]:.1f} s, main job {job[-1]:.1f} s, again {idle[-1]:.2f} s")
+            print(
+                f"round {number + 1}: plain script {plain[-1]:.1f} s, main job {job[-1]:.1f} s, again {idle[-1]:.2f} s"
+            )
         ratio = statistics.median(job) / statistics.median(plain)
         print(f"main job / plain script: {ratio:.2f}; nothing to do: {statistics.median(idle):.2f} s")
         print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
@@ -66,7 +68,9 @@ def print_where_it_goes(copy: Path) -> None:
     for executed in sorted(copy.glob("runs/*/*/notebook.ipynb")):
         wall = json.loads(executed.read_bytes())["metadata"]["papermill"]["duration"]
         timings = json.loads((executed.parent / "timings.json").read_bytes())
-        fits = sum(timings.get("fold_fit_seconds", [])) + timings.get("fit_seconds", 0) + timings.get("refit_seconds", 0)
+        fits = (
+            sum(timings.get("fold_fit_seconds", [])) + timings.get("fit_seconds", 0) + timings.get("refit_seconds", 0)
+        )
         print(f"{executed.parent.name:28} {wall:7.1f} {timings['notebook_seconds']:8.1f} {fits:7.1f}")
 
 

@@ -54,13 +54,9 @@ def current_folder(registry: Path) -> Path:
     try:
         version = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise BundleProblem(
-            f"{pointer} does not exist: no model was published yet; make run makes one"
-        ) from None
+        raise BundleProblem(f"{pointer} does not exist: no model was published yet; make run makes one") from None
     if len(version) != 64 or not set(version) <= set("0123456789abcdef"):
-        raise BundleProblem(
-            f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}"
-        )
+        raise BundleProblem(f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}")
     if not (registry / version).is_dir():
         raise BundleProblem(f"{pointer} names {version}, but {registry / version} does not exist")
     return registry / version

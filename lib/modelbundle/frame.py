@@ -32,10 +32,7 @@ def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
     columns = {}
     for name in contract.features:
-        if name not in frame:
-            values = pd.Series(float("nan"), index=frame.index, dtype="float64")
-        else:
-            values = frame[name]
+        values = frame[name] if name in frame else pd.Series(float("nan"), index=frame.index)
         if contract.columns[name].kind == "categorical":
             columns[name] = values.astype("str").str.replace(r"\.0$", "", regex=True)
         else:

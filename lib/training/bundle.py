@@ -28,9 +28,7 @@ def with_seen_ranges(contract: Contract, table: pd.DataFrame) -> Contract:
         values = frame[name].dropna()
         if column.kind == "categorical":
             return column.model_copy(update={"seen_categories": tuple(sorted(values.unique()))})
-        return column.model_copy(
-            update={"seen_minimum": float(values.min()), "seen_maximum": float(values.max())}
-        )
+        return column.model_copy(update={"seen_minimum": float(values.min()), "seen_maximum": float(values.max())})
 
     return Contract(columns={name: seen(name, column) for name, column in contract.columns.items()})
 
@@ -51,15 +49,12 @@ def golden_requests(pipeline: Any, contract: Contract, table: pd.DataFrame) -> d
     records += [records[0] | {name: "never seen"} for name in contract.categorical]
     answers = pipeline.predict(records_to_frame(records, contract))
     requests = [
-        {"record": record, "prediction": float(answer)}
-        for record, answer in zip(records, answers, strict=True)
+        {"record": record, "prediction": float(answer)} for record, answer in zip(records, answers, strict=True)
     ]
     return {"relative_tolerance": RELATIVE_TOLERANCE, "requests": requests}
 
 
-def draft_bundle(
-    model: bytes, contract: Contract, table: pd.DataFrame, facts: dict[str, Any]
-) -> dict[str, bytes]:
+def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: dict[str, Any]) -> dict[str, bytes]:
     """Make the files of a bundle from the refitted winner.
 
     model: its pickle; contract: with the seen ranges; facts: what else the manifest tells (name, metrics, ranking,

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from training.conf import Candidate
 
 
-def build_pipeline(
-    name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int
-) -> Pipeline:
+def build_pipeline(name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int) -> Pipeline:
     """Build one candidate: a pipeline that takes a frame of features and predicts in the target's unit.
 
     The model sees a standardised target (of the logarithm, where so configured), so that parameters such as SVR's C
@@ -32,9 +30,7 @@ def build_pipeline(
         regressor=_estimator(name, candidate, seed),
         transformer=Pipeline([*to_model, ("standardise", StandardScaler())]),
     )
-    return Pipeline(
-        [("preprocess", build_preprocessing(candidate.preprocessing, contract)), ("model", model)]
-    )
+    return Pipeline([("preprocess", build_preprocessing(candidate.preprocessing, contract)), ("model", model)])
 
 
 def _estimator(name: str, candidate: Candidate, seed: int) -> Any:
@@ -47,14 +43,10 @@ def _estimator(name: str, candidate: Candidate, seed: int) -> Any:
             f"{where}.estimator: there is no {candidate.estimator} ({error}). "
             "Give the dotted path of a scikit-learn-compatible regressor, such as sklearn.linear_model.Ridge"
         ) from None
-    if not (
-        inspect.isclass(estimator_class) and all(hasattr(estimator_class, it) for it in ("fit", "predict"))
-    ):
+    if not (inspect.isclass(estimator_class) and all(hasattr(estimator_class, it) for it in ("fit", "predict"))):
         raise ConfigProblem(f"{where}.estimator: {candidate.estimator} is no class with fit and predict")
     if not hasattr(estimator_class, "get_params"):
-        raise ConfigProblem(
-            f"{where}.estimator: {candidate.estimator} lacks get_params; derive it from BaseEstimator"
-        )
+        raise ConfigProblem(f"{where}.estimator: {candidate.estimator} lacks get_params; derive it from BaseEstimator")
     allowed = [key for key in inspect.signature(estimator_class).parameters if key not in ("args", "kwargs")]
     if unknown := [key for key in candidate.parameters if key not in allowed]:
         raise ConfigProblem(

@@ -52,9 +52,7 @@ class Choice:
     reason: str
 
 
-def choose(
-    results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, folds: Sequence[Fold]
-) -> Choice:
+def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, folds: Sequence[Fold]) -> Choice:
     """Rank the candidates and choose the winner by the configured rule.
 
     results: name -> recorded result of 03_train, simplest first, all on the same folds.
@@ -68,9 +66,7 @@ def choose(
     }
     baselines = [scores[name].mean() for name in scores if results[name]["baseline"]]
     if not baselines:
-        raise CandidateFailed(
-            "no baseline could be scored, so no candidate can be shown to beat it; see the report"
-        )
+        raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
     able = [name for name in scores if not results[name]["baseline"] and scores[name].mean() > max(baselines)]
     if not able:
         raise CandidateFailed(
@@ -131,11 +127,7 @@ def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, r
             f"{winner} is the simplest candidate within one standard error of the best mean {metric.label} "
             f"({mean} against {metric.text(entries[best].mean)} of {best})"
         )
-    ties = [
-        entry.name
-        for entry in ranking
-        if entry.name != winner and entry.ties_with_winner and not entry.baseline
-    ]
+    ties = [entry.name for entry in ranking if entry.name != winner and entry.ties_with_winner and not entry.baseline]
     if ties:
         return f"{reason}. The folds cannot tell it from {' and '.join(ties)}: call that a tie."
     return f"{reason}. Its lead over every other candidate is more than chance between folds."

@@ -164,9 +164,7 @@ def _allowed_keys(loc: tuple[Any, ...]) -> list[str]:
         if part in getattr(model, "model_fields", {}):
             annotation = model.model_fields[part].annotation
             inner = [
-                item
-                for item in (annotation, *getattr(annotation, "__args__", ()))
-                if hasattr(item, "model_fields")
+                item for item in (annotation, *getattr(annotation, "__args__", ())) if hasattr(item, "model_fields")
             ]
             model = inner[0] if inner else model
     return list(model.model_fields)

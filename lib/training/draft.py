@@ -68,7 +68,11 @@ def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
     present = values.dropna()
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     column: dict[str, Any] = {"role": role} if role != "feature" else {}
-    column |= {"kind": "numeric" if numeric or role == "target" else "categorical", "description": "", "unit": ""}
+    column |= {
+        "kind": "numeric" if numeric or role == "target" else "categorical",
+        "description": "",
+        "unit": "",
+    }
     if role == "identifier":
         return column | {"kind": "numeric" if numeric else "categorical"}, ""
     if present.nunique() < 2:
@@ -90,7 +94,10 @@ def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
     column |= {"minimum": minimum, "maximum": maximum, "example": present.median().item()}
     whole = bool((present == present.round()).all())
     few = role == "feature" and whole and present.nunique() <= FEW_WHOLE_NUMBERS
-    return column, f"{present.nunique()} distinct whole numbers: a category that is written as a number?" if few else ""
+    return (
+        column,
+        f"{present.nunique()} distinct whole numbers: a category that is written as a number?" if few else "",
+    )
 
 
 def _rounded(value: float, *, down: bool) -> float | int:

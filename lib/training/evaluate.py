@@ -61,9 +61,7 @@ class Curve:
     scores: list[list[float]]
 
 
-def try_candidate(
-    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Parts, scorers: Sequence[str]
-) -> Trial:
+def try_candidate(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Parts, scorers: Sequence[str]) -> Trial:
     """Cross-validate a candidate and fit it on the training rows; a failure is a result, so the others can go on."""
     try:
         done = cross_validate(pipeline, X, y, parts["folds"], scorers)
@@ -82,7 +80,7 @@ def learning_curve(
     fractions: Sequence[float],
     seed: int,
 ) -> Curve:
-    """Score a pipeline that was fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
+    """Score a pipeline fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
     first = folds[: _folds_of_one_repeat(folds)]
     random = np.random.default_rng(seed)
     order = [random.permutation(fold["fit"]) for fold in first]

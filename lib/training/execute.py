@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import papermill
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_OUR_PROBLEMS = {
-    name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)
-}
+_OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)}
 
 
 class NotebookFailed(Problem):
@@ -64,7 +62,8 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
 def _explain(error: papermill.PapermillExecutionError, source: Path, executed: Path) -> str:
     # A sentence of ours tells the user what to do; a traceback would only hide it.
     if error.ename.rpartition(".")[2] in _OUR_PROBLEMS:
-        return f"{error.evalue}\n  (from cell {error.cell_index} of {to_root(source)}; as far as it ran: {to_root(executed)})"
+        where = f"cell {error.cell_index} of {to_root(source)}; as far as it ran: {to_root(executed)}"
+        return f"{error.evalue}\n  (from {where})"
     traceback = _ANSI.sub("", "\n".join(error.traceback))
     return (
         f"cell {error.cell_index} of {to_root(source)} raised {error.ename}: {error.evalue}\n"

@@ -33,19 +33,14 @@ def describe_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     for name, column in contract.columns.items():
         values = table[name]
         numbers = pd.to_numeric(values, errors="coerce") if column.kind == "numeric" else None
-        span = (
-            f"{values.nunique()} categories" if numbers is None else f"{numbers.min():g} to {numbers.max():g}"
-        )
+        span = f"{values.nunique()} categories" if numbers is None else f"{numbers.min():g} to {numbers.max():g}"
         rows.append([contract.label(name), column.role, span, int(values.isna().sum()), column.description])
     return pd.DataFrame(rows, columns=["column", "role", "holds", "missing", "meaning"]).set_index("column")
 
 
 def findings_table(findings: list[Finding]) -> pd.DataFrame:
     """One row per finding, for a report."""
-    rows = [
-        [item.column, item.rule, item.rows, "; ".join(f"{a}: {b}" for a, b in item.examples)]
-        for item in findings
-    ]
+    rows = [[item.column, item.rule, item.rows, "; ".join(f"{a}: {b}" for a, b in item.examples)] for item in findings]
     return pd.DataFrame(rows, columns=["column", "rule", "rows", "first"]).set_index("column")
 
 
@@ -101,11 +96,7 @@ def tell_target(y: pd.Series, contract: Contract) -> str:
     """One sentence on the target."""
     low, middle, high = y.quantile([0.05, 0.5, 0.95])
     shape = (
-        "a long tail to the right"
-        if y.skew() > 1
-        else "a long tail to the left"
-        if y.skew() < -1
-        else "no long tail"
+        "a long tail to the right" if y.skew() > 1 else "a long tail to the left" if y.skew() < -1 else "no long tail"
     )
     return (
         f"Half of the {len(y):,} records lie below **{middle:,.0f} {contract.unit}**, nine in ten between "

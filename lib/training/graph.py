@@ -52,9 +52,7 @@ def node_name(notebook: str, candidate: str = "") -> str:
 def parts_read(conf: Conf, notebook: str, candidate: str = "") -> dict[str, Any]:
     """The parts of the configuration that a notebook reads; raises ConfigProblem for an unknown candidate."""
     if candidate and candidate not in conf.candidates:
-        raise ConfigProblem(
-            f"there is no candidate {candidate!r}; the configuration has {', '.join(conf.candidates)}"
-        )
+        raise ConfigProblem(f"there is no candidate {candidate!r}; the configuration has {', '.join(conf.candidates)}")
     derived = {"seed": conf.split.seed, "candidate": conf.candidates.get(candidate)}
     # Which scorer decides is read by 04_compare alone: a change of the metric refits nothing.
     derived["scorers"] = conf.scorers if notebook == "04_compare" else sorted(conf.scorers)
@@ -130,7 +128,12 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
 
         download(conf.data.download)
 
-    return {"basename": "data", "actions": [_action(fetch)], "targets": _names(data_file), "io": {"capture": False}}
+    return {
+        "basename": "data",
+        "actions": [_action(fetch)],
+        "targets": _names(data_file),
+        "io": {"capture": False},
+    }
 
 
 def check_task(conf: Conf) -> dict[str, Any]:
@@ -161,9 +164,7 @@ def check_task(conf: Conf) -> dict[str, Any]:
 def pages(conf: Conf) -> dict[str, str]:
     """The reports of a run, node -> file below the reports folder, in the order of their common head."""
     candidates = [node_name("03_train", candidate) for candidate in conf.candidates]
-    return {
-        node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, MODEL_CARD)
-    }
+    return {node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, MODEL_CARD)}
 
 
 def report_task(conf: Conf, node: str) -> dict[str, Any]:
@@ -248,9 +249,7 @@ def _outputs_unchanged(folder: Path) -> Any:
     """Make a doit check: the node's files are those that its last execution left."""
 
     def state() -> dict[str, str]:
-        files = [
-            path for path in folder.rglob("*") if path.is_file() and "/." not in str(path.relative_to(ROOT))
-        ]
+        files = [path for path in folder.rglob("*") if path.is_file() and "/." not in str(path.relative_to(ROOT))]
         return {str(path.relative_to(folder)): digest_file(path) for path in sorted(files)}
 
     def unchanged(task: Any, values: dict[str, Any]) -> bool:

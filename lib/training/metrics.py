@@ -69,13 +69,7 @@ def usual_order(scorers: Iterable[str]) -> list[str]:
 def describe(scorer: str, target_unit: str) -> Metric:
     """Describe a scorer by its name; one that is not in the table is shown under its own name."""
     label = _SHORT.get(scorer, scorer.removeprefix("neg_").replace("_", " ").capitalize())
-    unit = (
-        target_unit
-        if label in _IN_TARGET_UNIT
-        else f"{target_unit}²"
-        if label == "MSE" and target_unit
-        else ""
-    )
+    unit = target_unit if label in _IN_TARGET_UNIT else f"{target_unit}²" if label == "MSE" and target_unit else ""
     return Metric(scorer, label, unit)
 
 
@@ -88,13 +82,9 @@ def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
     known = set(get_scorer_names())
     if unknown := [name for name in scorers if name not in known]:
         fits = ", ".join(name for name in sorted(known) if _scores_regressions(name))
-        raise ConfigProblem(
-            f"metric or also_report: scikit-learn has no scorer {unknown[0]}; allowed are {fits}"
-        )
+        raise ConfigProblem(f"metric or also_report: scikit-learn has no scorer {unknown[0]}; allowed are {fits}")
     if wrong := [name for name in scorers if not _scores_regressions(name)]:
-        raise ConfigProblem(
-            f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example"
-        )
+        raise ConfigProblem(f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example")
     return check_scoring(scoring=scorers)
 
 

@@ -82,9 +82,7 @@ def require_parameters(notebook: Mapping[str, Any], name: str, given: Iterable[s
         if parameter not in allowed:
             near = difflib.get_close_matches(parameter, allowed, n=1)
             hint = f" did you mean {near[0]}?" if near else ""
-            raise ConfigProblem(
-                f"notebook {name} has no parameter {parameter};{hint} it takes {', '.join(allowed)}"
-            )
+            raise ConfigProblem(f"notebook {name} has no parameter {parameter};{hint} it takes {', '.join(allowed)}")
 
 
 def _modules_of(source: str) -> set[str]:

@@ -50,25 +50,19 @@ def scores_table(scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric
         values = np.array([metric.value(score) for score in scores[metric.scorer]])
         worst, best = (values.max(), values.min()) if metric.lower_is_better else (values.min(), values.max())
         rows.append([metric.label, *map(metric.text, (values.mean(), values.std(ddof=1), worst, best))])
-    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "worst fold", "best fold"]).set_index(
-        "metric"
-    )
+    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "worst fold", "best fold"]).set_index("metric")
 
 
-def ranking_table(
-    choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]
-) -> pd.DataFrame:
+def ranking_table(choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
     """The ranking for people: every metric's mean, the deciding one with its spread, and the verdict on each."""
     deciding, rows = metrics[0], []
     for entry in choice.ranking:
         if entry.failed is not None:
-            rows.append([entry.name, *["–"] * (len(metrics) + 1), f"failed: {entry.failed}"])
+            rows.append([entry.name, *[""] * (len(metrics) + 1), f"failed: {entry.failed}"])
             continue
         scores = results[entry.name]["scores"]
         means = [amount(metric.value(float(np.mean(scores[metric.scorer])))) for metric in metrics]
-        rows.append(
-            [entry.name, means[0], amount(entry.spread), *means[1:], _note(entry, choice.winner, deciding)]
-        )
+        rows.append([entry.name, means[0], amount(entry.spread), *means[1:], _note(entry, choice.winner, deciding)])
     columns = ["candidate", deciding.axis, "± folds", *(metric.axis for metric in metrics[1:]), "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index("candidate")
 
@@ -92,10 +86,7 @@ def holdout_table(
     rows = [
         [
             metric.label,
-            *(
-                metric.text(metric.value(value))
-                for value in (holdout[metric.scorer], np.mean(scores[metric.scorer]))
-            ),
+            *(metric.text(metric.value(value)) for value in (holdout[metric.scorer], np.mean(scores[metric.scorer]))),
         ]
         for metric in metrics
     ]
@@ -185,9 +176,7 @@ def error_by_band(predictions: pd.DataFrame, unit: str, bands: int = 5) -> pd.Da
     return _error_by(predictions, edges.astype(object).map(names), unit, list(names.values()))
 
 
-def error_by_category(
-    predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10
-) -> pd.DataFrame:
+def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10) -> pd.DataFrame:
     """Median absolute error by category, the commonest first; categories with fewer rows are pooled."""
     labels = values.loc[predictions.index].astype("str").fillna("missing")
     counts = labels.value_counts()
@@ -195,9 +184,7 @@ def error_by_category(
     return _error_by(predictions, pooled, unit, list(pooled.value_counts().index))
 
 
-def worst_cases(
-    predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int
-) -> pd.DataFrame:
+def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame:
     """The records with the largest errors and their features, the largest first."""
     error = predictions["predicted"] - predictions["actual"]
     rows = error.abs().nlargest(most).index
@@ -239,8 +226,8 @@ def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     error = predictions["predicted"] - predictions["actual"]
     within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
     return (
-        f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions are within "
-        f"10 % of the truth. The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
+        f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions "
+        f"are within 10 % of the truth. The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
     )
 
 
@@ -252,9 +239,7 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
     gain = (means[-2] - means[-1]) if metric.lower_is_better else (means[-1] - means[-2])
     spread = float(np.std(values[-1], ddof=1)) / np.sqrt(len(values[-1]))
     more = "still helped by" if gain > spread else "changed by no more than chance between folds:"
-    return (
-        f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
-    )
+    return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
 
 
 def verdict(
@@ -270,9 +255,7 @@ def verdict(
     holdout: scorer -> score on the hold-out, of `rows` records; typical: the median of the target.
     """
     deciding = metrics[0]
-    others = ", ".join(
-        f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:]
-    )
+    others = ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:])
     error = deciding.text(deciding.value(holdout[deciding.scorer]))
     beside = f", where the median {target} is {amount(typical, deciding.unit)}" if deciding.unit else ""
     baselines = [entry for entry in choice.ranking if entry.baseline and entry.failed is None]
@@ -280,10 +263,7 @@ def verdict(
         f"**{choice.winner} predicts {target} best.**",
         f"On {rows:,} records that no model had seen, its {deciding.label} is **{error}**{beside}"
         + (f" ({others})." if others else "."),
-        *(
-            f"Without any model ({entry.name}) it would be about {deciding.text(entry.mean)}."
-            for entry in baselines
-        ),
+        *(f"Without any model ({entry.name}) it would be about {deciding.text(entry.mean)}." for entry in baselines),
     ]
     return " ".join(lines) + f"\n\n**Why this one:** {choice.reason}"
 

@@ -42,9 +42,7 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.prop_cycle": plt.cycler(color=[BLUE, ORANGE, GREY]),
             "legend.frameon": False,
-            **dict.fromkeys(
-                ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
-            ),
+            **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
         }
     )
 
@@ -74,9 +72,7 @@ def drivers(strength: pd.Series, rows: int, target: str) -> Figure:
     strength = strength.iloc[::-1]
     axes = _axes(f"What drives {target}?", (5.6, 0.9 + 0.3 * len(strength)))
     axes.barh(strength.index, strength * 100, color=BLUE)
-    axes.set(
-        xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None)
-    )
+    axes.set(xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None))
     return _finish(axes)
 
 
@@ -166,25 +162,19 @@ def ranking(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
     axes = _axes(f"Which candidate has the best {metric.label}?", (5.6, 1.2 + 0.4 * len(shown)))
     for entry in shown:
         colour = ORANGE if entry.name == winner else GREY if entry.baseline else BLUE
-        axes.errorbar(
-            entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7
-        )
+        axes.errorbar(entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7)
     axes.set(xlabel=f"{metric.axis}: mean and standard deviation over folds", ylim=(-0.5, len(shown) - 0.5))
     return _finish(axes, x_thousands=True)
 
 
 def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
     """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval."""
-    shown = [
-        entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline
-    ][::-1]
+    shown = [entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline][::-1]
     axes = _axes(f"Is {winner} really better?", (5.6, 1.3 + 0.4 * len(shown)))
     for entry in shown:
         error = [[entry.difference - entry.low], [entry.high - entry.difference]]
         colour = GREY if entry.ties_with_winner else BLUE
-        axes.errorbar(
-            entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7
-        )
+        axes.errorbar(entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7)
     axes.axvline(0, color=ORANGE, linewidth=1)
     unit = f" ({metric.unit})" if metric.unit else ""
     axes.set(xlabel=f"worse than {winner} by{unit}; grey crosses zero: a tie", ylim=(-0.5, len(shown) - 0.5))
@@ -235,9 +225,7 @@ def error_by_group(errors: pd.DataFrame, name: str, unit: str) -> Figure:
     return _finish(axes, x_thousands=True)
 
 
-def learning_curve(
-    rows: Sequence[int], values: Sequence[Sequence[float]], name: str, metric: Metric
-) -> Figure:
+def learning_curve(rows: Sequence[int], values: Sequence[Sequence[float]], name: str, metric: Metric) -> Figure:
     """Show the metric over the number of rows that the model was fitted on, each fold and the mean."""
     axes = _axes("Would more data help?", WIDE)
     for count, folds in zip(rows, values, strict=True):

@@ -48,12 +48,9 @@ def build_preprocessing(variant: str, contract: Contract) -> ColumnTransformer:
 def describe(variants: dict[str, ColumnTransformer], matrices: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per fitted variant: what it does, and how many columns it makes."""
     rows = [
-        [name, VARIANTS[name], matrices[name].shape[1], f"{np.abs(matrices[name]).max():,.4g}"]
-        for name in variants
+        [name, VARIANTS[name], matrices[name].shape[1], f"{np.abs(matrices[name]).max():,.4g}"] for name in variants
     ]
-    return pd.DataFrame(rows, columns=["variant", "what it does", "columns", "largest value"]).set_index(
-        "variant"
-    )
+    return pd.DataFrame(rows, columns=["variant", "what it does", "columns", "largest value"]).set_index("variant")
 
 
 def numbers_only(fitted: ColumnTransformer, frame: pd.DataFrame) -> np.ndarray:
@@ -89,9 +86,7 @@ def _shape(variant: str) -> list[tuple[str, object]]:
 
 def _encode_categories() -> list[tuple[str, object]]:
     # 60, 60.0 and "60" must be one category: a column with gaps is read as 60.0, a client sends "60".
-    to_strings = FunctionTransformer(
-        pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one"
-    )
+    to_strings = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
     drop_zeros = FunctionTransformer(
         pd.DataFrame.replace,
         kw_args={"to_replace": r"\.0$", "value": "", "regex": True},

@@ -70,9 +70,7 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
 def _stage(draft: Path, reports: Path, staged: Path) -> None:
     shutil.copytree(draft / DRAFT, staged, dirs_exist_ok=True)
     shutil.copytree(reports, staged / "reports")
-    timings = {
-        path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")
-    }
+    timings = {path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")}
     run = {
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),

@@ -27,9 +27,7 @@ LABELS = {
 }
 
 
-def render_notebook(
-    notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]
-) -> None:
+def render_notebook(notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
     """Render one node's report.
 
     notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;
@@ -59,9 +57,7 @@ def _joined(source: Any, ran: Any) -> Any:
     injected = [cell for cell in ran.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     summary = [cell for cell in source.cells if "summary" in cell.metadata.get("tags", [])]
     others = [cell for cell in source.cells if cell not in summary]
-    after = 1 + next(
-        number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", [])
-    )
+    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", []))
     source.cells = [others[0], *summary, *others[1:after], *injected, *others[after:]]
     return source
 
@@ -79,11 +75,11 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
         if html := output.get("data", {}).get("text/html"):
             # scikit-learn's diagrams bring a script for Jupyter's themes; a report is a document and runs nothing
             output.data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
-    here = os.path.dirname(pages[node])
+    here = Path(pages[node]).parent
     links = [
         {
             "label": LABELS.get(name, name.partition("-")[2]),
-            "href": os.path.relpath(file, here or "."),
+            "href": os.path.relpath(file, here),
             "here": name == node,
         }
         for name, file in pages.items()

@@ -106,9 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)"
     )
-    parser.add_argument(
-        "--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)"
-    )
+    parser.add_argument("--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)")
     options = parser.parse_args(arguments)
     try:
         conf = load_conf(options.conf)

@@ -45,9 +45,7 @@ class Session:
         """Read the results that an earlier notebook recorded; raises RunProblem if it has not run."""
         path = self.path_of(notebook, RESULTS, candidate)
         if not path.is_file():
-            raise RunProblem(
-                f"{to_root(path)} does not exist: run make run first, or {notebook} by hand before"
-            )
+            raise RunProblem(f"{to_root(path)} does not exist: run make run first, or {notebook} by hand before")
         return json.loads(path.read_bytes())
 
     def read_file(self, notebook: str, file: str) -> Any:
@@ -60,9 +58,7 @@ class Session:
         path = self.path_of("03_train", "candidate.pkl", candidate)
         data = path.read_bytes()
         if digest_bytes(data) != self.read("03_train", candidate)["files"]["candidate.pkl"]:
-            raise RunProblem(
-                f"{to_root(path)} is not the file that its results.json records; run 03_train again"
-            )
+            raise RunProblem(f"{to_root(path)} is not the file that its results.json records; run 03_train again")
         return pickle.loads(data)  # noqa: S301 - its digest was just checked
 
     def path_of(self, notebook: str, file: str, candidate: str = "") -> Path:
@@ -81,9 +77,7 @@ class Session:
         mine = {RESULTS, TIMINGS, "notebook.ipynb"}
         left = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name not in mine)
         files = {str(path.relative_to(self.folder)): digest_file(path) for path in left}
-        self.write(
-            TIMINGS, canonical_json({"notebook_seconds": time.perf_counter() - self.started, **seconds})
-        )
+        self.write(TIMINGS, canonical_json({"notebook_seconds": time.perf_counter() - self.started, **seconds}))
         self.write(RESULTS, canonical_json({**results, "files": files}))
         display(HTML(f"<p class='note'>Recorded in <code>{to_root(self.folder / RESULTS)}</code></p>"))
 

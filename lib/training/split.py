@@ -39,13 +39,10 @@ def split_rows(rows: int, split: Split) -> Parts:
             f"{rows} rows are too few for {split.folds} folds beside a hold-out of {split.holdout_fraction:.0%}; "
             f"at least {needed} are needed. Get more rows, or lower split.folds in conf/"
         )
-    training, holdout = train_test_split(
-        np.arange(rows), test_size=split.holdout_fraction, random_state=split.seed
-    )
+    training, holdout = train_test_split(np.arange(rows), test_size=split.holdout_fraction, random_state=split.seed)
     training, holdout = np.sort(training), np.sort(holdout)
     splitter = RepeatedKFold(n_splits=split.folds, n_repeats=split.repeats, random_state=split.seed)
     folds: list[Fold] = [
-        {"fit": training[fit].tolist(), "score": training[score].tolist()}
-        for fit, score in splitter.split(training)
+        {"fit": training[fit].tolist(), "score": training[score].tolist()} for fit, score in splitter.split(training)
     ]
     return {"holdout": holdout.tolist(), "training": training.tolist(), "folds": folds}

@@ -133,9 +133,7 @@ def _constant(table: pd.DataFrame, contract: Contract) -> list[Finding]:
         values = table[name].dropna().unique()
         if len(table) > 1 and len(values) < 2:
             what = f"the same value {values[0]}" if len(values) else "no value"
-            findings.append(
-                Finding(name, f"is constant: {what} in every row, so nothing can be learned", len(table))
-            )
+            findings.append(Finding(name, f"is constant: {what} in every row, so nothing can be learned", len(table)))
     return findings
 
 

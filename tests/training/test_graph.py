@@ -41,7 +41,9 @@ def test_a_candidates_parameters_run_that_candidate_and_the_comparison(project: 
 
 
 def test_another_deciding_metric_refits_nothing(project: Project):
-    project.edit("conf/smoke.yaml", "name: smoke", "name: smoke\nmetric: neg_mean_absolute_error\nalso_report: [neg_root_mean_squared_error, neg_root_mean_squared_log_error, r2]")
+    others = "[neg_root_mean_squared_error, neg_root_mean_squared_log_error, r2]"
+    deciding = f"name: smoke\nmetric: neg_mean_absolute_error\nalso_report: {others}"
+    project.edit("conf/smoke.yaml", "name: smoke", deciding)
     done = project.run()
 
     assert executed(done.stdout) == {"04_compare"}
