@@ -227,7 +227,8 @@ def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
     return (
         f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions "
-        f"are within 10 % of the truth. The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
+        "are within 10 % of the truth. "
+        f"The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
     )
 
 
