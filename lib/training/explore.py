@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from training.metrics import amount
+
 if TYPE_CHECKING:
     from modelbundle.contract import Contract
     from training.validate import Finding
 
 # A value this many times the middle half's width away from the median is odd.
 ODD_FROM_WIDTHS = 6
+# A median of fewer records says little about its category.
+FEW_ROWS = 10
 
 
 def lenient_frame(table: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
@@ -123,6 +127,31 @@ def tell_drivers(strength: pd.Series) -> str:
         f"**{first}** says most on its own ({strength.iloc[0]:.0%}), then {second} ({strength[second]:.0%}); "
         f"{last} says least ({strength.iloc[-1]:.0%}). What a feature adds beside the others is another question: "
         "the models answer it."
+    )
+
+
+def tell_numbers(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> str:
+    """One sentence on the numbers that go with the target most and least steadily."""
+    if not contract.numeric:
+        return "No feature is a number."
+    together = frame[contract.numeric].corrwith(y, method="spearman").fillna(0.0)
+    strongest, weakest = together.abs().idxmax(), together.abs().idxmin()
+    move = "rises" if together[strongest] > 0 else "falls"
+    return (
+        f"{contract.target} {move} most steadily with **{strongest}** (rank correlation {together[strongest]:+.2f}) "
+        f"and least with {weakest} ({together[weakest]:+.2f})."
+    )
+
+
+def tell_category(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract) -> str:
+    """One sentence on the categories of one feature between which the target differs most."""
+    groups = y.groupby(frame[name])
+    medians = groups.median()[groups.size() >= FEW_ROWS]
+    if len(medians) < 2:
+        return f"No two categories of {name} have {FEW_ROWS} records each to compare."
+    return (
+        f"By **{name}**, the median runs from {amount(medians.min(), contract.unit)} ({medians.idxmin()}) to "
+        f"{amount(medians.max(), contract.unit)} ({medians.idxmax()}); smaller ones than {FEW_ROWS} records left out."
     )
 
 

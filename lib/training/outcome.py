@@ -212,6 +212,19 @@ def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Met
     )
 
 
+def tell_paired(choice: Choice, metric: Metric) -> str:
+    """One sentence per rival on the winner's lead over it, with the corrected 95 % interval."""
+    rivals = [entry for entry in choice.ranking if entry.name != choice.winner and not entry.baseline]
+    told = [
+        f"{entry.name} is {'worse' if entry.difference >= 0 else 'better'} by **{metric.text(abs(entry.difference))}** "
+        f"(worse by {amount(entry.low)} to {amount(entry.high)})"
+        + (": a tie." if entry.ties_with_winner else ", more than chance.")
+        for entry in rivals
+        if entry.failed is None
+    ]
+    return " ".join(told) or f"{choice.winner} had no rival that could be scored."
+
+
 def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
     """One sentence on where the error is largest and smallest."""
     high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()

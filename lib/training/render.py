@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.files import write_atomically
-from training.notebooks import notebook_path
+from training.notebooks import notebook_path, tags
 from training.style import INK
 
 if TYPE_CHECKING:
@@ -54,27 +54,23 @@ def _joined(source: Any, ran: Any) -> Any:
     for cell in source.cells:
         if cell.cell_type == "code":
             cell.outputs = by_id[cell["id"]].outputs if cell["id"] in by_id else []
-    injected = [cell for cell in ran.cells if "injected-parameters" in cell.metadata.get("tags", [])]
-    summary = [cell for cell in source.cells if "summary" in cell.metadata.get("tags", [])]
-    others = [cell for cell in source.cells if cell not in summary]
-    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in cell.metadata.get("tags", []))
+    injected = [cell for cell in ran.cells if "injected-parameters" in tags(cell)]
+    summary = [cell for cell in source.cells if "summary" in tags(cell)]
+    others = [cell for cell in source.cells if cell not in summary and "not-in-report" not in tags(cell)]
+    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in tags(cell))
     source.cells = [others[0], *summary, *others[1:after], *injected, *others[after:]]
     return source
 
 
 def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
     heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
-    for number, output in enumerate(
-        output
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "image/svg+xml" in output.get("data", {})
-    ):
-        output.data["image/svg+xml"] = _inline_svg(output.data["image/svg+xml"], number)
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        if html := output.get("data", {}).get("text/html"):
+    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    for number, data in enumerate(shown):
+        if svg := data.get("image/svg+xml"):
+            data["image/svg+xml"] = _inline_svg(svg, number)
+        if html := data.get("text/html"):
             # scikit-learn's diagrams bring a script for Jupyter's themes; a report is a document and runs nothing
-            output.data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
+            data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
     here = Path(pages[node]).parent
     links = [
         {

@@ -45,7 +45,11 @@ class Session:
         """Read the results that an earlier notebook recorded; raises RunProblem if it has not run."""
         path = self.path_of(notebook, RESULTS, candidate)
         if not path.is_file():
-            raise RunProblem(f"{to_root(path)} does not exist: run make run first, or {notebook} by hand before")
+            node = node_name(notebook, candidate)
+            raise RunProblem(
+                f"{node} has left no results in {to_root(self.inputs)} or {to_root(self.folder.parent)}: "
+                f"run make run first, or {notebook} by hand before this notebook"
+            )
         return json.loads(path.read_bytes())
 
     def read_file(self, notebook: str, file: str) -> Any:
@@ -62,8 +66,13 @@ class Session:
         return pickle.loads(data)  # noqa: S301 - its digest was just checked
 
     def path_of(self, notebook: str, file: str, candidate: str = "") -> Path:
-        """Where an earlier notebook left a file."""
-        return self.inputs / node_name(notebook, candidate) / file
+        """Where an earlier notebook left a file: in the last run, or, where that has none, beside this one's results.
+
+        So the notebooks can also be run by hand one after another before the first make run.
+        """
+        node = node_name(notebook, candidate)
+        found = self.inputs if (self.inputs / node / RESULTS).is_file() else self.folder.parent
+        return found / node / file
 
     def write(self, file: str, data: bytes) -> None:
         """Leave a file for later notebooks, named in the record with its digest."""
