@@ -24,12 +24,12 @@ class Project:
 
     folder: Path
 
-    def python(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run Python in the copy."""
+    def python(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run Python in the copy, or with the copy's code from another folder."""
         return subprocess.run(
             [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self.environment(**environment),
+            cwd=cwd or self.folder,
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=300,
@@ -37,7 +37,7 @@ class Project:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        path = os.pathsep.join([str(self.folder / "lib"), str(self.folder), str(ROOT / "tests" / "helpers")])
+        path = os.pathsep.join([str(self.folder / "lib"), str(self.folder), str(ROOT)])
         return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | more
 
     def run(self, conf: str = SMOKE) -> subprocess.CompletedProcess[str]:

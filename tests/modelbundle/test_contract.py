@@ -1,0 +1,137 @@
+"""The contract: what it accepts as a description of a data set, and what it says of a client's value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from modelbundle.contract import Column, Contract, fault_of
+
+TARGET = {"role": "target", "kind": "numeric"}
+NUMBER = {"kind": "numeric"}
+TEXT = {"kind": "categorical"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": NUMBER, "b": NUMBER}, "exactly one column has the role target; found none"),
+        ({"a": NUMBER, "b": TARGET, "c": TARGET}, "exactly one column has the role target; found ['b', 'c']"),
+        ({"a": NUMBER, "b": TEXT | {"role": "target"}}, "the target b must be numeric"),
+        ({"a": TARGET, "b": NUMBER | {"role": "identifier"}}, "at least one column has the role feature"),
+        (
+            {"t": TARGET, "f": NUMBER, "a": NUMBER | {"role": "identifier"}, "b": TEXT | {"role": "identifier"}},
+            "at most one column is the identifier; found ['a', 'b']",
+        ),
+    ],
+)
+def test_a_contract_needs_its_roles(columns: dict[str, Any], message: str):
+    with pytest.raises(ValidationError) as error:
+        Contract.model_validate({"columns": columns})
+
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (TEXT | {"minimum": 1}, "a categorical column takes categories"),
+        (NUMBER | {"categories": ["a"]}, "a numeric column takes minimum and maximum"),
+        (NUMBER | {"minimum": 2, "maximum": 1}, "minimum 2.0 is above maximum 1.0"),
+        (NUMBER | {"minimun": 2}, "Extra inputs are not permitted"),
+        ({"kind": "text"}, "Input should be 'numeric' or 'categorical'"),
+    ],
+)
+def test_a_column_takes_the_limits_of_its_kind(column: dict[str, Any], message: str):
+    with pytest.raises(ValidationError) as error:
+        Column.model_validate(column)
+
+    assert message in str(error.value)
+
+
+def test_columns_keep_the_order_of_the_contract(contract: Contract):
+    assert contract.features == ["Zone", "Class", "Area"]
+    assert contract.categorical == ["Zone", "Class"]
+    assert contract.numeric == ["Area"]
+    assert contract.target == "Price"
+
+
+def test_the_identifier_is_no_feature():
+    contract = Contract.model_validate({"columns": {"Id": NUMBER | {"role": "identifier"}, "a": NUMBER, "t": TARGET}})
+
+    assert contract.identifier == "Id"
+    assert contract.features == ["a"]
+
+
+def test_a_contract_may_lack_an_identifier(contract: Contract):
+    assert contract.identifier is None
+
+
+def test_labels_carry_the_unit_where_there_is_one(contract: Contract):
+    assert contract.unit == "USD"
+    assert contract.label("Area") == "Area (sq ft)"
+    assert contract.label("Zone") == "Zone"
+
+
+def test_categories_that_are_written_as_numbers_are_strings(contract: Contract):
+    assert contract.columns["Class"].categories == ("20", "60")
+
+
+def test_the_example_is_a_request(contract: Contract):
+    example = contract.example()
+
+    assert example == {"Zone": "RL", "Class": 60, "Area": 3}
+    assert [fault_of(contract.columns[name], value) for name, value in example.items()] == [None, None, None]
+
+
+def test_a_contract_comes_back_from_its_json_as_it_was(contract: Contract):
+    assert Contract.model_validate(contract.model_dump(mode="json", exclude_defaults=True)) == contract
+
+
+def test_a_category_with_dots_comes_back_from_json_as_it_was():
+    column = Column(kind="categorical", categories=("1.0.0", "v2.0"))
+
+    assert Column.model_validate(column.model_dump(mode="json")) == column
+
+
+@pytest.mark.parametrize("value", ["RL", "never seen", 60, 60.0, None])
+def test_a_category_is_a_string_or_a_whole_number(value: Any):
+    assert fault_of(Column(kind="categorical", categories=("RL",)), value) is None
+
+
+@pytest.mark.parametrize("value", [True, 60.5, [], {}, float("nan"), float("inf")])
+def test_anything_else_is_no_category(value: Any):
+    assert "expected a category, as a string or a whole number; got" in fault_of(Column(kind="categorical"), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("5", "expected a number; got '5'"),
+        (True, "expected a number; got True"),
+        ([5], "expected a number; got [5]"),
+        (float("nan"), "expected a finite number"),
+        (float("-inf"), "expected a finite number"),
+        (10**400, "expected a finite number"),
+        (1, "expected at least 2; got 1"),
+        (9.5, "expected at most 9; got 9.5"),
+        (2, None),
+        (9.0, None),
+        (None, None),
+    ],
+)
+def test_a_number_is_finite_and_within_its_limits(value: Any, message: str | None):
+    assert fault_of(Column(kind="numeric", minimum=2, maximum=9), value) == message
+
+
+def test_a_limit_is_told_in_full():
+    message = fault_of(Column(kind="numeric", maximum=1234567), 1300000)
+
+    assert "at most 1234567;" in message.replace(",", "")
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_required_value_may_not_be_missing(kind: str):
+    assert fault_of(Column(kind=kind, required=True), None) == "is required"

@@ -1,0 +1,91 @@
+"""Notebooks as a person runs them: from any folder, by Jupyter's or nbval's hand, and never publishing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import papermill
+import pytest
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+from training.graph import NOTEBOOKS
+
+if TYPE_CHECKING:
+    from tests.conftest import Project
+
+pytestmark = pytest.mark.run
+
+SMOKE = {"conf": "conf/smoke.yaml"}
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_nbval_finds_every_notebook_running(project: Project):
+    """With the smoke configuration, from the notebooks' folder, as nbval starts them."""
+    for path in (project.folder / "notebooks").glob("*.ipynb"):
+        papermill.iorw.write_ipynb(parameterize_notebook(load_notebook_node(str(path)), SMOKE), str(path))
+    published, runs = state(project.folder / "runs/smoke/models"), state(project.folder / "runs/smoke/04_compare")
+    done = project.python("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "notebooks")
+
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    assert {path.name for path in (project.folder / "scratch/smoke").iterdir()} == {
+        *("01_eda", "02_preprocess", "03_train-svr", "04_compare")
+    }
+    assert state(project.folder / "runs/smoke/models") == published
+    assert state(project.folder / "runs/smoke/04_compare") == runs
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_papermill_runs_it_from_another_folder(project: Project, tmp_path: Path, notebook: str):
+    """It reads what the run left, records the same results, and publishes nothing."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    source = project.folder / "notebooks" / f"{notebook}.ipynb"
+    arguments = ["-m", "papermill", str(source), "out.ipynb", "-k", "python3", "-p", "conf", SMOKE["conf"]]
+    done = project.python(*arguments, cwd=elsewhere)
+    node = "03_train-svr" if notebook == "03_train" else notebook
+
+    assert done.returncode == 0, done.stderr
+    assert project.json(f"scratch/smoke/{node}/results.json") == project.results(node)
+    assert not (project.folder / "models").exists()
+
+
+def test_the_notebooks_run_one_after_another_before_any_run(smoke: Project, project: Project):
+    for made in ("runs", "reports"):
+        shutil.rmtree(project.folder / made)
+    arguments = ["-m", "papermill", "-k", "python3", "-p", "conf", SMOKE["conf"]]
+    prepared = project.python(*arguments, "notebooks/02_preprocess.ipynb", "out.ipynb")
+    trained = project.python(*arguments, "notebooks/03_train.ipynb", "out.ipynb")
+
+    assert prepared.returncode == trained.returncode == 0, prepared.stderr + trained.stderr
+    assert project.json("scratch/smoke/03_train-svr/results.json") == smoke.results("03_train-svr")
+
+
+def test_a_notebook_that_lacks_its_input_says_what_to_run_first(project: Project):
+    shutil.rmtree(project.folder / "runs/smoke/02_preprocess")
+    done = project.python(
+        "-m", "papermill", "-k", "python3", "-p", "conf", SMOKE["conf"], "notebooks/03_train.ipynb", "x"
+    )
+
+    assert done.returncode != 0
+    assert "run make run first, or 02_preprocess by hand" in done.stderr
+
+
+def test_two_executions_record_the_same_results(smoke: Project, project: Project):
+    """Timings stand apart, so that equal work leaves equal files."""
+    shutil.rmtree(project.folder / "runs")
+    shutil.rmtree(project.folder / ".cache")
+    done = project.run()
+
+    assert done.returncode == 0, done.stderr
+    for path in sorted(smoke.folder.glob("runs/smoke/*/results.json")):
+        again = project.folder / path.relative_to(smoke.folder)
+        assert json.loads(again.read_bytes()) == json.loads(path.read_bytes()), path.parent.name
+    assert project.version() == smoke.version()
