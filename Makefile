@@ -65,7 +65,7 @@ clean: ## remove what runs made: results, reports, scratch, remembered fits; the
 
 env: .venv/.ready ## make the environment in .venv from the locks
 
-.venv/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+.venv/.ready: requirements/uv.txt requirements/dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }

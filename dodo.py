@@ -12,7 +12,7 @@ DATA_FILE = location(CONF.data)
 
 DOIT_CONFIG = {
     "backend": "json",
-    "dep_file": str(graph.runs_folder(CONF) / ".doit.json"),
+    "dep_file": str(graph.memory_file(CONF)),
     "verbosity": 2,
     "default_tasks": ["publish", "report"],
 }

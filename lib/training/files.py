@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
+from training.problems import RunProblem
+
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file through a temporary one beside it, flushed to the disk before it takes the name."""
+    """Write a file through a temporary one beside it, flushed to the disk before it takes the name.
+
+    Raises RunProblem if the disk refuses; the file is then as it was.
+    """
+    try:
+        _write(path, data)
+    except OSError as error:
+        raise unwritable(error, path) from error
+
+
+def unwritable(error: OSError, path: Path | None = None) -> RunProblem:
+    """Make the sentence for what the operating system would not do, such as writing on a full disk."""
+    # copying a tree raises one error with a (from, to, reason) for each file
+    reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or str(error)
+    where = path or error.filename
+    told = f"{where} cannot be written: {reason}" if where else reason
+    return RunProblem(f"{told}. Free some space, or mend the folder's rights, and run again")
+
+
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)

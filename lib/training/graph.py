@@ -11,6 +11,7 @@ from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
 from modelbundle.digests import digest_file
+from training.files import unwritable
 from training.notebooks import (
     code_digest,
     notebook_path,
@@ -77,6 +78,11 @@ def upstream(conf: Conf, notebook: str) -> list[str]:
 def runs_folder(conf: Conf) -> Path:
     """Where make run keeps the executed notebooks and their results."""
     return ROOT / "runs" / conf.name
+
+
+def memory_file(conf: Conf) -> Path:
+    """Where doit remembers what each step was made from."""
+    return runs_folder(conf) / ".doit.json"
 
 
 def reports_folder(conf: Conf) -> Path:
@@ -235,6 +241,8 @@ def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]
             function(*arguments)
         except Problem as problem:
             return TaskFailed(str(problem))
+        except OSError as error:
+            return TaskFailed(str(unwritable(error)))
         return None
 
     return act

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from modelbundle.bundle import VERIFIED_FILES
 from modelbundle.digests import canonical_json, digest_file
-from training.files import write_atomically
-from training.paths import to_root
+from training.files import unwritable, write_atomically
 from training.problems import RunProblem
 from training.provenance import git_commit
 
@@ -61,10 +60,7 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
             shutil.rmtree(staged, ignore_errors=True)
         write_atomically(registry / "current", f"{version}\n".encode())
     except OSError as error:
-        raise RunProblem(
-            f"the bundle could not be published in {to_root(registry)}: {error.strerror or error}. "
-            "The previous one, if any, is still current"
-        ) from error
+        raise unwritable(error, registry) from error
 
 
 def _stage(draft: Path, reports: Path, staged: Path) -> None:

@@ -23,6 +23,7 @@ from training.source import location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from doit.task import Task
 
@@ -43,6 +44,7 @@ class Reporter:
     started: dict[str, float]
     executed: list[str]
     failures: list[tuple[str, str]]
+    last: Reporter | None = None
 
     def __init__(self, outstream: Any, options: Any) -> None:
         """Made by doit."""
@@ -125,19 +127,37 @@ def _run(conf: Conf, conf_path: str, jobs: int) -> int:
     sys.modules.setdefault("rfc3987_syntax", None)
     os.environ["CONF"] = conf_path
     graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
+    _forget_if_damaged(graph.memory_file(conf))
+    current = from_root(conf.registry) / "current"
+    before = _text(current)
     config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
     status = DoitMain(DodoTaskLoader(), extra_config=config).run(["-f", str(ROOT / "dodo.py"), "run"])
     reporter = Reporter.last
-    if reporter.failures or status:
-        for name, message in reporter.failures:
+    if status or reporter.failures:
+        for name, message in reporter.failures if reporter else ():
             print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)
-        current = from_root(conf.registry) / "current"
-        print(f"\nNothing was published; {to_root(current)} is as it was.", file=sys.stderr)
+        if _text(current) == before:
+            print(f"\nNothing was published; {to_root(current)} is as it was.", file=sys.stderr)
         return status or 1
     if not reporter.executed:
         print("Nothing to do: code, configuration and data are those of the last run.")
     print(summary(conf))
     return 0
+
+
+def _forget_if_damaged(memory: Path) -> None:
+    """Remove what a full disk or a kill left of doit's memory: steps then run again, with their fits remembered."""
+    try:
+        json.loads(memory.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        print(f"{to_root(memory)} is damaged and was removed: every notebook runs again", file=sys.stderr)
+        memory.unlink()
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def summary(conf: Conf) -> str:
