@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 from app import ROOT
-from modelbundle.bundle import BundleProblem, current_folder
+from modelbundle.bundle import BundleProblem, current_folder, load_bundle
 
 
 def main() -> int:
     """Check what would make gunicorn fail obscurely, then become gunicorn; returns only if it cannot start."""
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
     try:
-        current_folder(Path(os.environ.get("MODELS") or ROOT / "models"))
         _require_free(host, port)
+        load_bundle(current_folder(Path(os.environ.get("MODELS") or ROOT / "models")))
     except (BundleProblem, OSError, ValueError) as error:
         print(f"make serve: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,128 @@
+"""`make serve` for real: gunicorn on a port, the README's request by curl, and what stops it from starting."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Project
+
+pytestmark = pytest.mark.run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(registry: Path, port: int | str) -> dict[str, str]:
+    return os.environ | {"MODELS": str(registry), "PORT": str(port)}
+
+
+@contextmanager
+def serving(registry: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the server until the block ends; fails if it does not answer within a minute."""
+    command = [sys.executable, "-m", "app"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(registry, port), stderr=subprocess.DEVNULL) as server:
+        try:
+            limit = time.monotonic() + 60
+            while not answers(port):
+                assert server.poll() is None, "the server ended"
+                assert time.monotonic() < limit, "the server did not answer within a minute"
+                time.sleep(0.1)
+            yield server
+        finally:
+            server.terminate()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def refused(registry: Path, port: int | str) -> str:
+    """Start the server where it cannot run; returns what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app"], cwd=ROOT, env=environment(registry, port), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_served_bundle_answers_and_stops_when_told(smoke: Project):
+    port = free_port()
+    with serving(smoke.folder / "runs/smoke/models", port) as server:
+        url = f"http://127.0.0.1:{port}/report"
+        with urllib.request.urlopen(url) as page:
+            assert b"How far off is the best model?" in page.read()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=30) == 0
+
+
+def test_a_port_in_use_is_named_with_the_way_out(smoke: Project):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert f"port {port} of 127.0.0.1 cannot be used" in refused(smoke.folder / "runs/smoke/models", port)
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000"])
+def test_a_port_that_is_none_is_named(smoke: Project, port: str):
+    assert f"PORT should be a number from 1 to 65535; found '{port}'" in refused(
+        smoke.folder / "runs/smoke/models", port
+    )
+
+
+def test_without_a_bundle_it_says_what_makes_one(tmp_path: Path):
+    assert "no model was published yet; make run makes one" in refused(tmp_path, free_port())
+
+
+def test_a_bundle_that_was_tampered_with_is_not_served(smoke: Project, tmp_path: Path):
+    registry = tmp_path / "models"
+    shutil.copytree(smoke.folder / "runs/smoke/models", registry)
+    model = registry / smoke.version() / "model.pkl"
+    model.write_bytes(model.read_bytes() + b" ")
+
+    assert "model.pkl is not the file that manifest.json describes" in refused(registry, free_port())
+
+
+@pytest.mark.slow
+def test_the_readmes_request_gets_the_answer_that_the_readme_shows(full: Project):
+    """The command as it stands there, run by a shell, against the default bundle on the default port's stand-in."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"^curl (?:.*\\\n)*.*$", readme, re.MULTILINE).group()
+    shown = json.loads(re.search(r"^\{\"model\".*?^\}$|^\{\"model\".*$", readme, re.MULTILINE | re.DOTALL).group())
+    port = free_port()
+    with serving(full.folder / "models", port):
+        here = command.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
+        answer = json.loads(subprocess.run(here, shell=True, capture_output=True, check=True).stdout)  # noqa: S602
+
+    assert answer["predictions"] == shown["predictions"]
+    assert (answer["model"], answer["unit"]) == (shown["model"], shown["unit"])
