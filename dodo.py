@@ -2,7 +2,7 @@
 
 import os
 
-from training import graph
+from training import graph, tasks
 from training.conf import load_conf
 from training.source import location
 
@@ -20,26 +20,26 @@ DOIT_CONFIG = {
 
 def task_data():
     """Download the data where the local file is missing."""
-    return graph.data_task(CONF, DATA_FILE)
+    return tasks.data_task(CONF, DATA_FILE)
 
 
 def task_check():
     """Check what the configuration names: classes, their parameters, scorers."""
-    return graph.check_task(CONF)
+    return tasks.check_task(CONF)
 
 
 def task_notebook():
     """Execute a notebook, once per candidate where it takes one."""
     for notebook, candidate in graph.nodes(CONF):
-        yield graph.node_task(CONF, CONF_PATH, notebook, candidate, DATA_FILE)
+        yield tasks.node_task(CONF, CONF_PATH, notebook, candidate, DATA_FILE)
 
 
 def task_report():
     """Render a page of the report."""
     for node in graph.pages(CONF):
-        yield graph.report_task(CONF, node)
+        yield tasks.report_task(CONF, node)
 
 
 def task_publish():
     """Put the bundle into the registry and make it the current one."""
-    return graph.publish_task(CONF)
+    return tasks.publish_task(CONF)

@@ -92,13 +92,8 @@ def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> F
         axes.set_ylabel(contract.label(contract.target))
     for axes in list(grid.flat)[len(names) :]:
         axes.remove()
-    figure.suptitle(
-        f"How does {contract.target} change with each number? ({len(y):,} records)",
-        x=0.02,
-        ha="left",
-        fontsize=12,
-        weight="bold",
-    )
+    title = f"How does {contract.target} change with each number? ({len(y):,} records)"
+    figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
     figure.tight_layout()
     return figure
 
@@ -134,12 +129,8 @@ def split_targets(y: pd.Series, parts: Mapping[str, Sequence[int]], contract: Co
     axes = _axes("Does the hold-out look like the rest?", WIDE)
     for (name, rows), colour in zip(parts.items(), (BLUE, ORANGE), strict=True):
         values = np.sort(y.iloc[rows])
-        axes.step(
-            values,
-            np.arange(1, len(values) + 1) / len(values) * 100,
-            color=colour,
-            label=f"{name} ({len(values):,})",
-        )
+        share = np.arange(1, len(values) + 1) / len(values) * 100
+        axes.step(values, share, color=colour, label=f"{name} ({len(values):,})")
     axes.set(xlabel=contract.label(contract.target), ylabel="records at or below (%)")
     axes.legend()
     return _finish(axes, x_thousands=True)
@@ -186,16 +177,8 @@ def predicted_against_actual(actual: pd.Series, predicted: pd.Series, contract: 
     axes = _axes("How close are the predictions?", WIDE)
     limits = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
     axes.plot(limits, limits, color=ORANGE, linewidth=1, label="exact")
-    axes.scatter(
-        actual,
-        predicted,
-        s=7,
-        alpha=0.4,
-        color=BLUE,
-        linewidths=0,
-        rasterized=True,
-        label=f"{len(actual):,} records",
-    )
+    records = f"{len(actual):,} records"
+    axes.scatter(actual, predicted, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True, label=records)
     unit = contract.unit or "target"
     axes.set(xlabel=f"actual {contract.target} ({unit})", ylabel=f"predicted ({unit})")
     axes.legend()
