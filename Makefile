@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-all lint format bench contract lock image clean env
+.PHONY: help run report serve lab test test-unit test-all lint format bench contract lock image clean env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lab: env ## open the notebooks in Jupyter
 
 test: env ## run the quick tests, under four minutes
 	@$(BIN)/pytest -m "not slow"
+
+test-unit: env ## run the unit tests alone, under 15 seconds
+	@$(BIN)/pytest -m "not run"
 
 test-all: env ## run all tests, the slow ones too
 	@$(BIN)/pytest

@@ -21,7 +21,8 @@ def main() -> int:
         print(f"make serve: {error}", file=sys.stderr)
         return 1
     os.chdir(ROOT)
-    options = ["--bind", f"{host}:{port}", "--workers", "2", "app:create_app()"]
+    # No control socket: nothing but the port can steer the server, and nothing is written to the home folder.
+    options = ["--bind", f"{host}:{port}", "--workers", "2", "--no-control-socket", "app:create_app()"]
     return os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options])  # noqa: S606 - becomes the server
 
 

@@ -5,9 +5,9 @@ holds on a noisy machine. Then the last run's own timings tell where the rest go
 """
 
 import argparse
+import contextlib
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -16,9 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from training.paths import ROOT
 from training.run import KERNEL_ENVIRONMENT
 
+SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 TREES = ("lib", "conf", "data", "notebooks", "requirements", "benchmarks")
 
 
@@ -42,8 +45,9 @@ def main() -> None:
             )
         ratio = statistics.median(job) / statistics.median(plain)
         print(f"main job / plain script: {ratio:.2f}; nothing to do: {statistics.median(idle):.2f} s")
-        print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
         print_where_it_goes(copy)
+        fresh_copy(copy)
+        print(f"\npeak memory of the main job with all its kernels: {peak_memory_mb(copy, options.conf):.0f} MB")
 
 
 def fresh_copy(copy: Path) -> None:
@@ -55,11 +59,32 @@ def fresh_copy(copy: Path) -> None:
 
 
 def seconds(copy: Path, arguments: list[str]) -> float:
-    """Wall time of a Python process in the copy, whose packages come before the installed ones."""
+    """Wall time of a Python process in the copy."""
+    began = time.perf_counter()
+    process = start(copy, arguments)
+    if process.wait():
+        raise SystemExit(f"{' '.join(arguments)} failed; run it by hand to see why")
+    return time.perf_counter() - began
+
+
+def start(copy: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start Python in the copy, whose packages come before the installed ones."""
     environment = os.environ | KERNEL_ENVIRONMENT | {"PYTHONPATH": str(copy / "lib")}
-    start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, check=True, capture_output=True)  # noqa: S603
-    return time.perf_counter() - start
+    return subprocess.Popen([sys.executable, *arguments], cwd=copy, env=environment, **SILENT)  # noqa: S603
+
+
+def peak_memory_mb(copy: Path, conf: str) -> float:
+    """Run the main job once more and sample the memory of its processes, what they share counted once; in MB."""
+    job = start(copy, ["-m", "training.run", conf])
+    peak = 0.0
+    while job.poll() is None:
+        used = 0
+        for process in [psutil.Process(job.pid), *psutil.Process(job.pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                used += process.memory_full_info().pss
+        peak = max(peak, used / 1e6)
+        time.sleep(0.3)
+    return peak
 
 
 def print_where_it_goes(copy: Path) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from modelbundle.contract import Contract
 from modelbundle.digests import digest_bytes
 from modelbundle.frame import records_to_frame
@@ -25,6 +27,15 @@ LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
 
 class BundleProblem(Exception):
     """A bundle that must not be served, with the reason in one sentence."""
+
+
+class Manifest(BaseModel):
+    """What serving reads of manifest.json; the rest is for people."""
+
+    name: str
+    contract: Contract
+    versions: dict[str, str]
+    files: dict[str, dict[str, str | int]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ def current_folder(registry: Path) -> Path:
     """Find the bundle that the registry's `current` file names; raises BundleProblem if there is none."""
     pointer = registry / "current"
     try:
-        version = pointer.read_text(encoding="utf-8").strip()
+        version = pointer.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         raise BundleProblem(f"{pointer} does not exist: no model was published yet; make run makes one") from None
     if len(version) != 64 or not set(version) <= set("0123456789abcdef"):
@@ -89,10 +100,14 @@ def _read_manifest(folder: Path) -> tuple[str, dict[str, Any]]:
     version = digest_bytes(data)
     if version != folder.name:
         raise BundleProblem(f"{path} has the digest {version}, but its folder is named {folder.name}")
-    manifest = json.loads(data)
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        found = manifest.get("schema_version")
-        raise BundleProblem(f"{path} has schema_version {found}; this code reads {SCHEMA_VERSION}")
+    try:
+        manifest = json.loads(data)
+        found = manifest["schema_version"]
+        if found != SCHEMA_VERSION:
+            raise BundleProblem(f"{path} has schema_version {found}; this code reads {SCHEMA_VERSION}")
+        Manifest.model_validate(manifest)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BundleProblem(f"{path} is no manifest of a bundle: {error}") from error
     return version, manifest
 
 
@@ -114,7 +129,9 @@ def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise BundleProblem(f"{path} cannot be read: {error.strerror}") from error
-    expected = manifest["files"][path.name]
+    expected = manifest["files"].get(path.name)
+    if expected is None:
+        raise BundleProblem(f"{path.parent / 'manifest.json'} does not vouch for {path.name}")
     found = {"sha256": digest_bytes(data), "size": len(data)}
     if found != expected:
         raise BundleProblem(

@@ -134,7 +134,7 @@ def fault_of(column: Column, value: Any) -> str | None:
     if not finite:
         return "expected a finite number"
     if column.minimum is not None and value < column.minimum:
-        return f"expected at least {column.minimum:g}; got {value}"
+        return f"expected at least {column.minimum:.15g}; got {value}"
     if column.maximum is not None and value > column.maximum:
-        return f"expected at most {column.maximum:g}; got {value}"
+        return f"expected at most {column.maximum:.15g}; got {value}"
     return None

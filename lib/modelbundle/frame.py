@@ -7,6 +7,7 @@ pandas is imported when a frame is made, so that reading a contract needs none o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 
+# A whole number with a point and a zero, as a column with gaps has it; no other text that ends so, such as v2.0.
+WHOLE_NUMBER = r"^(-?\d+)\.0$"
+
+
 def canonical_category(value: Any) -> str:
     """Write one category as a string; 60, 60.0, "60" and "60.0" are one category."""
-    return str(value).removesuffix(".0")
+    return re.sub(WHOLE_NUMBER, r"\1", str(value))
 
 
 def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -34,7 +39,7 @@ def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     for name in contract.features:
         values = frame[name] if name in frame else pd.Series(float("nan"), index=frame.index)
         if contract.columns[name].kind == "categorical":
-            columns[name] = values.astype("str").str.replace(r"\.0$", "", regex=True)
+            columns[name] = values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
         else:
             columns[name] = pd.to_numeric(values).astype("float64")
     return pd.DataFrame(columns, index=frame.index)

@@ -37,7 +37,11 @@ def describe_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     for name, column in contract.columns.items():
         values = table[name]
         numbers = pd.to_numeric(values, errors="coerce") if column.kind == "numeric" else None
-        span = f"{values.nunique()} categories" if numbers is None else f"{numbers.min():g} to {numbers.max():g}"
+        span = (
+            f"{values.nunique()} categories"
+            if numbers is None
+            else f"{_grouped(numbers.min())} to {_grouped(numbers.max())}"
+        )
         rows.append([contract.label(name), column.role, span, int(values.isna().sum()), column.description])
     return pd.DataFrame(rows, columns=["column", "role", "holds", "missing", "meaning"]).set_index("column")
 
@@ -80,10 +84,10 @@ def odd_rows(table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame
             if contract.identifier
             else strongest.index + 1,
             "column": names,
-            "value": [numbers.at[row, name] for row, name in names.items()],
-            "median": [numbers[name].median() for name in names],
+            "value": [_grouped(numbers.at[row, name]) for row, name in names.items()],
+            "median": [_grouped(numbers[name].median()) for name in names],
             "widths away": strongest.round(1),
-            contract.label(contract.target): y.loc[strongest.index],
+            contract.label(contract.target): y.loc[strongest.index].map(_grouped),
         }
     ).set_index(contract.identifier or "row")
 
@@ -161,8 +165,8 @@ def tell_odd(odd: pd.DataFrame) -> str:
         return "No number stands far out."
     name, row = odd.index[0], odd.iloc[0]
     return (
-        f"The farthest is **{odd.index.name} {name}**: {row['column']} is {row['value']:,.0f} where the median is "
-        f"{row['median']:,.0f}. Such rows are kept; preprocessing keeps them from bending a linear model."
+        f"The farthest is **{odd.index.name} {name}**: {row['column']} is {row['value']} where the median is "
+        f"{row['median']}. Such rows are kept; preprocessing keeps them from bending a linear model."
     )
 
 
@@ -173,3 +177,8 @@ def tell_leverage(values: dict[str, np.ndarray]) -> str:
         f"With plain numbers the strongest row has a leverage of **{values[raw].max():.2f}** of at most 1; "
         f"the variant {tamed} brings the largest down to **{values[tamed].max():.2f}**."
     )
+
+
+def _grouped(value: float) -> str:
+    """Write a number as people do: thousands apart from 10,000 on, so that a year stays a year."""
+    return f"{value:,.10g}" if abs(value) >= 10_000 else f"{value:.6g}"

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from training.split import Fold
 
 
+# The group of all categories that have too few rows to stand alone.
+POOLED = "rare ones together"
+
+
 def predictions_csv(
     table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]
 ) -> bytes:
@@ -180,7 +184,7 @@ def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, f
     """Median absolute error by category, the commonest first; categories with fewer rows are pooled."""
     labels = values.loc[predictions.index].astype("str").fillna("missing")
     counts = labels.value_counts()
-    pooled = labels.where(labels.map(counts) >= fewest, "fewer rows each")
+    pooled = labels.where(labels.map(counts) >= fewest, POOLED)
     return _error_by(predictions, pooled, unit, list(pooled.value_counts().index))
 
 

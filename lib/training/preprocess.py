@@ -22,6 +22,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from modelbundle.frame import WHOLE_NUMBER
+
 if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
@@ -89,7 +91,7 @@ def _encode_categories() -> list[tuple[str, object]]:
     to_strings = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
     drop_zeros = FunctionTransformer(
         pd.DataFrame.replace,
-        kw_args={"to_replace": r"\.0$", "value": "", "regex": True},
+        kw_args={"to_replace": WHOLE_NUMBER, "value": r"\1", "regex": True},
         feature_names_out="one-to-one",
     )
     one_hot = OneHotEncoder(

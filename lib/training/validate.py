@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pandera.pandas as pa
 
+from modelbundle.frame import WHOLE_NUMBER
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ _UNIQUE = "field_uniqueness"
 def _rules(column: Column) -> pa.Column:
     checks = []
     if column.minimum is not None:
-        checks.append(pa.Check.ge(column.minimum, error=f"must be at least {column.minimum:g}"))
+        checks.append(pa.Check.ge(column.minimum, error=f"must be at least {column.minimum:.15g}"))
     if column.maximum is not None:
-        checks.append(pa.Check.le(column.maximum, error=f"must be at most {column.maximum:g}"))
+        checks.append(pa.Check.le(column.maximum, error=f"must be at most {column.maximum:.15g}"))
     if column.categories is not None and column.role == "feature":
         known = ", ".join(column.categories)
         checks.append(pa.Check.isin(column.categories, error=f"must be one of the categories {known:.300}"))
@@ -114,7 +115,7 @@ def _as_numbers(table: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, 
         if column.role == "identifier":
             columns[name] = values
         elif column.kind == "categorical":
-            columns[name] = values.astype("str").str.replace(r"\.0$", "", regex=True)
+            columns[name] = values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
         else:
             numbers = pd.to_numeric(values, errors="coerce").astype("float64")
             infinite = numbers.abs() == float("inf")

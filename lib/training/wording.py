@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.metrics import amount
+from training.outcome import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ def tell_paired(choice: Choice, metric: Metric) -> str:
 
 def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
     """One sentence on where the error is largest and smallest."""
+    errors = errors.drop(index=POOLED, errors="ignore") if len(errors) > 1 else errors
     high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
     return (
         f"By {what}, the typical error is largest for **{high}** ({amount(errors.at[high, 'median_error'], unit)}) and "

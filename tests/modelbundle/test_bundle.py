@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelbundle.bundle import SCHEMA_VERSION, VERIFIED_FILES, BundleProblem, load_bundle
+from modelbundle.bundle import SCHEMA_VERSION, VERIFIED_FILES, BundleProblem, current_folder, load_bundle
 from modelbundle.digests import digest_bytes
 from tests.modelbundle.conftest import rename, vouch
 
@@ -29,9 +29,10 @@ class Trap:
         return Path.touch, (self.marker,)
 
 
-def flip_last_byte(path: Path) -> None:
+def flip_last_byte(path: Path) -> Path:
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    return path
 
 
 def refusal(folder: Path) -> str:
@@ -143,17 +144,11 @@ def test_a_manifest_that_describes_nothing_is_refused(folder: Path, manifest: by
     assert "manifest.json" in refusal(rename(folder, manifest))
 
 
-def test_a_file_that_the_manifest_does_not_list_is_refused(folder: Path):
-    assert "preprocessing.pkl" in refusal(vouch_without(folder, "preprocessing.pkl"))
-
-
-def vouch_without(folder: Path, name: str) -> Path:
+def test_a_manifest_that_leaves_a_file_out_is_refused(folder: Path):
     files = json.loads((folder / "manifest.json").read_bytes())["files"]
-    return rename(folder, (vouch_bytes(folder, {key: files[key] for key in files if key != name})))
+    del files["preprocessing.pkl"]
 
-
-def vouch_bytes(folder: Path, files: dict[str, Any]) -> bytes:
-    return json.dumps(json.loads((folder / "manifest.json").read_bytes()) | {"files": files}).encode()
+    assert "preprocessing.pkl" in refusal(vouch(folder, files=files))
 
 
 def test_what_is_for_information_only_may_change(folder: Path):
@@ -164,36 +159,64 @@ def test_what_is_for_information_only_may_change(folder: Path):
 
 TAMPERINGS = {
     "the pickle alone": lambda folder: folder,
-    "the pickle, and a manifest under the old name": lambda folder: vouch(folder).rename(folder),
+    "the pickle and the manifest, under the old name": lambda folder: vouch(folder).rename(folder),
     "all of it, for another schema": lambda folder: vouch(folder, schema_version=9),
     "all of it, for other versions": lambda folder: vouch(folder, versions={}),
-    "all of it, without golden answers": lambda folder: remove_after(vouch(folder), "golden.json"),
-    "all of it, without preprocessing": lambda folder: remove_after(vouch(folder), "preprocessing.pkl"),
+    "all of it, with damaged golden answers": lambda folder: flip_last_byte(vouch(folder) / "golden.json").parent,
+    "all of it, with damaged preprocessing": lambda folder: flip_last_byte(vouch(folder) / "preprocessing.pkl").parent,
 }
 
 
-def remove_after(folder: Path, name: str) -> Path:
-    (folder / name).unlink()
-    return folder
-
-
 @pytest.mark.parametrize("tamper", TAMPERINGS.values(), ids=TAMPERINGS)
-def test_nothing_is_unpickled_unless_everything_is_verified(folder: Path, tmp_path: Path, tamper: Callable):
-    marker = tmp_path / "unpickled"
-    (folder / "model.pkl").write_bytes(pickle.dumps(Trap(marker)))
+def test_nothing_is_unpickled_unless_everything_is_verified(
+    folder: Path, tmp_path: Path, tamper: Callable[[Path], Path]
+):
+    (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
 
     refusal(tamper(folder))
 
-    assert not marker.exists()
+    assert not (tmp_path / "unpickled").exists()
 
 
-@pytest.mark.parametrize("name", ["preprocessing.pkl", "model.pkl"])
-def test_the_trap_springs_where_it_is_unpickled(folder: Path, tmp_path: Path, name: str):
-    """Or the test above would prove nothing; what the app does not need is not unpickled at all."""
-    marker = tmp_path / "unpickled"
-    (folder / name).write_bytes(pickle.dumps(Trap(marker)))
+def test_the_trap_springs_where_it_is_vouched_for(folder: Path, tmp_path: Path):
+    """Or the test above would prove nothing."""
+    (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
 
-    with pytest.raises(AttributeError) if name == "model.pkl" else nullcontext():
+    with pytest.raises(AttributeError):  # what the trap leaves cannot predict
         load_bundle(vouch(folder))
 
-    assert marker.exists() == (name == "model.pkl")
+    assert (tmp_path / "unpickled").exists()
+
+
+def test_the_current_bundle_is_the_one_that_the_pointer_names(folder: Path):
+    (folder.parent / "current").write_text(f"{folder.name}\n")
+
+    assert current_folder(folder.parent) == folder
+
+
+def test_without_a_pointer_the_refusal_says_what_to_do(tmp_path: Path):
+    with pytest.raises(BundleProblem, match=r"current does not exist: .*make run makes one"):
+        current_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "found ''"),
+        (b"../../x/", "found '../../x/'"),
+        (b"../" + b"a" * 61, "found '../aaa"),
+        (b"A" * 64, "found 'AAA"),
+        (b"a" * 65, "64 hexadecimal digits"),
+        (b"a" * 63 + b"\x00", "64 hexadecimal digits"),
+        (b"\xff\xfe" * 32, "64 hexadecimal digits"),
+        (b"a" * 64, f"names {'a' * 64}, but "),
+    ],
+)
+def test_a_pointer_to_nothing_is_refused(folder: Path, content: bytes, message: str):
+    (folder.parent / "current").write_bytes(content)
+
+    with pytest.raises(BundleProblem) as refused:
+        current_folder(folder.parent)
+
+    assert message in str(refused.value)
+    assert str(folder.parent / "current") in str(refused.value)

@@ -57,6 +57,7 @@ def test_papermill_runs_it_from_another_folder(project: Project, tmp_path: Path,
     assert not (project.folder / "models").exists()
 
 
+@pytest.mark.slow
 def test_the_notebooks_run_one_after_another_before_any_run(smoke: Project, project: Project):
     for made in ("runs", "reports"):
         shutil.rmtree(project.folder / made)
@@ -78,6 +79,7 @@ def test_a_notebook_that_lacks_its_input_says_what_to_run_first(project: Project
     assert "run make run first, or 02_preprocess by hand" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_executions_record_the_same_results(smoke: Project, project: Project):
     """Timings stand apart, so that equal work leaves equal files."""
     shutil.rmtree(project.folder / "runs")

@@ -93,6 +93,7 @@ def test_every_fault_of_the_data_is_named_before_anything_is_fitted(served: Proj
     assert sorted(served.folder.glob(".cache/**/output.pkl")) == fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -108,6 +109,7 @@ def test_a_file_that_is_no_such_csv_is_refused(served: Project, content: bytes, 
     assert_refused(served.run(), *words)
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_the_folds_need_are_refused(served: Project):
     path = served.folder / "data/house_prices.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:6]))
@@ -148,6 +150,7 @@ def test_a_cell_that_fails_is_shown_and_its_notebook_is_kept(served: Project):
     assert (served.folder / "runs/smoke/04_compare/notebook.ipynb").is_file()
 
 
+@pytest.mark.slow
 def test_an_independent_branch_finishes_after_a_failure(served: Project):
     served.edit("notebooks/02_preprocess.ipynb", "parts = split.split_rows(", "parts = 1 / 0  # split.split_rows(")
     served.edit("notebooks/01_eda.ipynb", "frame, y = explore", "frame, y  = explore")
@@ -172,6 +175,7 @@ def test_after_a_kill_the_previous_bundle_is_served_and_the_next_run_publishes(p
     assert load_bundle(current_folder(project.folder / "runs/smoke/models"))
 
 
+@pytest.mark.slow
 def test_a_damaged_memory_of_finished_steps_costs_a_rerun_and_nothing_else(served: Project):
     memory = served.folder / "runs/smoke/.doit.json"
     memory.write_bytes(memory.read_bytes()[:2000])

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tests.conftest import Project
 
 
+pytestmark = pytest.mark.run
+
+
 def executed(output: str) -> set[str]:
     """Names of the notebooks that a run says it executed."""
     return set(re.findall(r"✓ (0\S+)", output))
@@ -40,6 +43,7 @@ def test_a_candidates_parameters_run_that_candidate_and_the_comparison(project: 
     assert executed(done.stdout) == {"03_train-svr", "04_compare"}
 
 
+@pytest.mark.slow
 def test_another_deciding_metric_refits_nothing(project: Project):
     others = "[neg_root_mean_squared_error, neg_root_mean_squared_log_error, r2]"
     deciding = f"name: smoke\nmetric: neg_mean_absolute_error\nalso_report: {others}"
@@ -91,6 +95,7 @@ def test_a_changed_plotting_helper_refits_nothing(project: Project):
     assert project.version() == version
 
 
+@pytest.mark.slow
 def test_changed_fitting_code_fits_again(project: Project):
     fits = remembered_fits(project)
     project.edit("lib/training/preprocess.py", "RARE_BELOW_ROWS = 10", "RARE_BELOW_ROWS = 12")
@@ -100,6 +105,7 @@ def test_changed_fitting_code_fits_again(project: Project):
     assert remembered_fits(project) > fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["results.json", "out_of_fold.csv", "candidate.pkl"])
 def test_an_output_that_was_changed_by_hand_is_made_again(project: Project, file: str):
     path = project.folder / "runs/smoke/03_train-svr" / file

@@ -1,0 +1,152 @@
+"""What holds for the repository as a whole: one-way dependencies, one place for versions, nothing made in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from training.conf import load_conf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+MODULES = sorted([*ROOT.glob("lib/*/*.py"), *ROOT.glob("app/*.py")])
+
+
+def committed() -> list[str]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("this is no git checkout")
+    return done.stdout.splitlines()
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names}
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    """Package -> pinned versions; several where they depend on the Python version."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^ ;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_dependencies_point_one_way(path: Path):
+    """notebooks → training → modelbundle ← app."""
+    forbidden = {
+        "modelbundle": {"training", "app", "papermill", "matplotlib", "doit"},
+        "app": {"training", "papermill", "matplotlib", "doit", "nbconvert"},
+        "training": {"app", "flask", "gunicorn"},
+    }[path.parent.name]
+
+    assert not imported(path) & forbidden
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for_and_is_read_in_one_sitting(path: Path):
+    text = path.read_text(encoding="utf-8")
+
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 250
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_package_has_a_hash_and_no_address(lock: Path):
+    text = lock.read_text(encoding="utf-8")
+
+    assert not re.search(r"https?://|--index-url|--find-links", text)
+    for entry in re.split(r"\n(?=\w)", text):
+        assert "==" not in entry or "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+@pytest.mark.parametrize("part", ["app", "pipeline"])
+def test_the_locks_agree_with_each_other(part: str):
+    everything = pins(ROOT / "requirements/dev.txt")
+
+    for name, versions in pins(ROOT / "requirements" / f"{part}.txt").items():
+        assert versions <= everything[name], name
+
+
+@pytest.mark.parametrize("part", ["app", "pipeline", "dev"])
+def test_the_locks_hold_what_the_input_files_ask_for(part: str):
+    lines = (ROOT / "requirements" / f"{part}.in").read_text(encoding="utf-8").splitlines()
+    asked = {line.split("#")[0].strip() for line in lines if not line.startswith(("#", "-r"))} - {""}
+
+    assert asked <= set(pins(ROOT / "requirements" / f"{part}.txt"))
+
+
+def test_the_conda_environment_takes_every_package_from_the_locks():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, packages = environment["dependencies"]
+
+    assert packages == {"pip": ["-r requirements/dev.txt"]}
+    assert pip == "pip"
+    assert re.fullmatch(r"python=3\.1[1-4]", python)
+
+
+def test_the_declared_python_is_the_one_that_make_accepts():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert 'requires-python = ">=3.11,<3.15"' in project
+    assert "(3, 11) <= v <= (3, 14)" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_source_root_is_not_ignored_and_nothing_that_runs_make_is_committed():
+    files = committed()
+
+    assert [name for name in files if name.startswith("lib/training/")]
+    made = r"(runs|scratch|models|\.cache|data/downloads)/|reports/.*\.html$|.*\.(pkl|pyc|joblib)$"
+    assert not [name for name in files if re.match(made, name)]
+
+
+def test_only_the_pictures_of_the_readme_are_binary():
+    pictures = [name for name in committed() if name.endswith((".png", ".jpg", ".svg", ".gif"))]
+
+    assert pictures
+    assert len(pictures) <= 3
+    for name in pictures:
+        assert (ROOT / name).stat().st_size < 200_000
+        assert name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_file_that_a_document_links_to_exists():
+    for document in [ROOT / "README.md", *ROOT.glob("*/README.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / link).exists(), f"{document.relative_to(ROOT)} links to {link}"
+
+
+def test_every_verb_that_a_document_or_workflow_calls_is_in_the_makefile():
+    verbs = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    callers = [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob(".github/workflows/*.yml"), ROOT / ".ci/run"]
+
+    for caller in callers:
+        called = re.findall(r"(?:^\s*|`|run: )make ([a-z-]+)", caller.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(called) <= verbs, caller.name
+
+
+def test_the_columns_that_are_documented_are_those_of_the_contract():
+    documented = re.findall(r"^\| `(\w+)` \|", (ROOT / "data/README.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert documented == list(load_conf("conf/house_prices.yaml").contract.columns)
+
+
+def test_workflows_pin_actions_by_digest_and_start_without_permissions():
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        text = path.read_text(encoding="utf-8")
+
+        assert yaml.safe_load(text)["permissions"] == {}
+        for action in re.findall(r"uses: (.*)", text):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
