@@ -34,7 +34,7 @@ class Manifest(BaseModel):
 
     name: str
     contract: Contract
-    versions: dict[str, str]
+    versions: dict[str, str | None]
     files: dict[str, dict[str, str | int]]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from modelbundle.bundle import BundleProblem, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle import draft_bundle
@@ -70,3 +71,10 @@ def rename(folder: Path, manifest: bytes) -> Path:
     """Give a bundle another manifest, and the name that goes with it."""
     (folder / "manifest.json").write_bytes(manifest)
     return folder.rename(folder.with_name(digest_bytes(manifest)))
+
+
+def refusal(folder: Path) -> str:
+    """What the refusal of a bundle says."""
+    with pytest.raises(BundleProblem) as refused:
+        load_bundle(folder)
+    return str(refused.value)

@@ -62,8 +62,14 @@ def test_a_csv_and_the_records_of_its_rows_make_the_same_frame(contract: Contrac
     pd.testing.assert_frame_equal(read, records_to_frame(records, contract))
 
 
-def test_a_lone_record_makes_the_row_that_it_makes_in_a_batch(contract: Contract):
-    records = [SIXTY, {"Class": 20}, {"Zone": None, "Class": "60", "Area": 1e6}]
+@pytest.mark.parametrize(
+    "records",
+    [
+        [SIXTY, {"Class": 20}, {"Zone": None, "Class": 60.0, "Area": 1e6}],
+        [{"Class": 2**53 + 1}, {"Class": None}],  # as floats, neighbours of a gap would lose the last digit
+    ],
+)
+def test_a_lone_record_makes_the_row_that_it_makes_in_a_batch(contract: Contract, records: list[dict[str, Any]]):
     batch = records_to_frame(records, contract)
 
     lone = [records_to_frame([record], contract) for record in records]

@@ -1,0 +1,153 @@
+"""The first draft of a configuration: it loads as it is, fits its own data, and says where to look."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from training import draft as drafting
+from training.conf import Conf, Read, load_conf
+from training.data import load_table
+from training.draft import draft
+from training.paths import ROOT
+from training.problems import DataProblem
+from training.validate import find_faults
+
+SMALL = "code,area,zone,note,price\n" + "".join(
+    f"{row},{200 + 7 * row},{'north' if row % 3 else 'south'},seen by {row},{1000 + row**2}\n" for row in range(1, 41)
+)
+
+
+def draft_of(folder: Path, csv: str, name: str = "data.csv", target: str = "price", **options: str) -> str:
+    """The draft for a CSV."""
+    (folder / name).write_text(csv, encoding="utf-8")
+    return draft(folder / name, target, options.get("identifier"), Read(sep=options.get("sep", ",")))
+
+
+def loaded(folder: Path, text: str) -> Conf:
+    """The configuration that a draft is."""
+    (folder / "draft.yaml").write_text(text, encoding="utf-8")
+    return load_conf(folder / "draft.yaml")
+
+
+def test_the_draft_of_the_default_data_accepts_the_default_data(tmp_path: Path):
+    conf = loaded(tmp_path, draft(ROOT / "data/house_prices.csv", "SalePrice", None, Read()))
+    reviewed = load_conf("conf/house_prices.yaml")
+
+    assert find_faults(load_table(conf.data, conf.contract), conf.contract) == []
+    assert list(conf.contract.columns) == list(reviewed.contract.columns)
+    assert conf.contract.identifier == "Id"
+    assert conf.target_transform == "log"
+    assert conf.candidates == reviewed.candidates
+
+
+def test_a_number_that_may_be_a_category_is_remarked_on(tmp_path: Path):
+    text = draft(ROOT / "data/house_prices.csv", "SalePrice", None, Read())
+
+    assert "#   MSSubClass: 15 distinct whole numbers: a category that is written as a number?" in text
+    assert "#   LotArea" not in text
+
+
+def test_kinds_and_categories_are_those_of_the_file(tmp_path: Path):
+    contract = loaded(tmp_path, draft_of(tmp_path, SMALL)).contract
+
+    assert contract.numeric == ["code", "area"]
+    assert contract.columns["zone"].categories == ("north", "south")
+    assert contract.target == "price"
+
+
+def test_limits_have_slack_and_do_not_cross_zero(tmp_path: Path):
+    area = loaded(tmp_path, draft_of(tmp_path, SMALL)).contract.columns["area"]
+
+    assert (area.minimum, area.maximum) == (0, 760)
+
+
+def test_free_text_and_constant_columns_are_left_out_with_a_remark(tmp_path: Path):
+    text = draft_of(tmp_path, SMALL.replace("seen by", "seen on").replace(",north", ",south"))
+
+    assert "#   note: left out: 40 distinct texts in 40 rows" in text
+    assert "#   zone: left out: the same in every row" in text
+    assert loaded(tmp_path, text).contract.features == ["code", "area"]
+
+
+@pytest.mark.parametrize(("header", "identifier"), [("id", "id"), ("house_ID", "house_ID"), ("idle", None)])
+def test_a_unique_column_that_is_called_id_is_the_identifier(tmp_path: Path, header: str, identifier: str | None):
+    conf = loaded(tmp_path, draft_of(tmp_path, SMALL.replace("code", header)))
+
+    assert conf.contract.identifier == identifier
+
+
+def test_a_column_that_is_called_id_and_repeats_itself_is_none(tmp_path: Path):
+    conf = loaded(tmp_path, draft_of(tmp_path, SMALL.replace("code", "id").replace("\n2,", "\n1,")))
+
+    assert conf.contract.identifier is None
+
+
+def test_an_identifier_may_be_named(tmp_path: Path):
+    conf = loaded(tmp_path, draft_of(tmp_path, SMALL, identifier="code"))
+
+    assert conf.contract.identifier == "code"
+
+
+@pytest.mark.parametrize("name", ["2020 sales (final).csv", "UPPER.csv", "häuser.csv", "價格.csv"])
+def test_a_draft_loads_whatever_the_file_is_called(tmp_path: Path, name: str):
+    assert loaded(tmp_path, draft_of(tmp_path, SMALL, name))
+
+
+@pytest.mark.parametrize("header", ["yes", "1", "null", "a: b", "Größe"])
+def test_a_draft_loads_whatever_a_column_is_called(tmp_path: Path, header: str):
+    assert header in loaded(tmp_path, draft_of(tmp_path, SMALL.replace("area", header))).contract.features
+
+
+@pytest.mark.parametrize("cells", ["yes,no", "True,False", "01,1x", "7.0,x", '\'a,"""b"""'])
+def test_a_draft_accepts_its_own_categories(tmp_path: Path, cells: str):
+    north, south = cells.split(",")
+    conf = loaded(tmp_path, draft_of(tmp_path, SMALL.replace("north", north).replace("south", south)))
+
+    assert find_faults(load_table(conf.data, conf.contract), conf.contract) == []
+
+
+@pytest.mark.parametrize("scale", ["0.00001", "0.3", "-1", "1e12"])
+def test_a_draft_accepts_numbers_of_any_size(tmp_path: Path, scale: str):
+    rows = [f"{float(scale) * (1 + row)},{float(scale) * (3 + row**2)}" for row in range(40)]
+    conf = loaded(tmp_path, draft_of(tmp_path, "\n".join(["area,price", *rows])))
+
+    assert find_faults(load_table(conf.data, conf.contract), conf.contract) == []
+
+
+def test_an_infinite_cell_does_not_stop_the_draft(tmp_path: Path):
+    conf = loaded(tmp_path, draft_of(tmp_path, SMALL.replace(",207,", ",inf,")))
+
+    assert [finding.column for finding in find_faults(load_table(conf.data, conf.contract), conf.contract)] == ["area"]
+
+
+@pytest.mark.parametrize(
+    ("csv", "target", "message"),
+    [
+        (SMALL, "cost", "has no column 'cost'; it has code, area, zone, note, price"),
+        ("area,price\n1,5\n2,5\n", "price", "price"),
+        ("", "price", "is empty"),
+    ],
+)
+def test_a_file_without_a_target_to_learn_is_refused(tmp_path: Path, csv: str, target: str, message: str):
+    with pytest.raises(DataProblem) as refused:
+        draft_of(tmp_path, csv, target=target)
+
+    assert message in str(refused.value)
+
+
+def test_the_command_prints_the_draft_or_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    expected = draft_of(tmp_path, SMALL)
+    arguments = ["draft", str(tmp_path / "data.csv"), "--target"]
+
+    monkeypatch.setattr(sys, "argv", [*arguments, "price"])
+    assert drafting.main() == 0
+    assert capsys.readouterr().out == expected
+
+    monkeypatch.setattr(sys, "argv", [*arguments, "cost"])
+    assert drafting.main() == 1
+    assert "has no column 'cost'" in capsys.readouterr().err

@@ -1,0 +1,199 @@
+"""The fits: honest folds, failures that are results, and nothing fitted twice."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline
+
+from modelbundle.contract import Contract
+from modelbundle.frame import canonical_frame
+from tests.helpers.broken_estimators import PredictsNaN
+from training import evaluate
+from training.candidates import build_pipeline
+from training.conf import Candidate, Split
+from training.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.split import Parts, split_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+SCORERS = ["neg_root_mean_squared_error", "r2"]
+HELPERS = "tests.helpers.broken_estimators"
+LINEAR = "sklearn.linear_model.LinearRegression"
+
+
+class CountsFits(LinearRegression):
+    """Says how often it was fitted."""
+
+    fits = 0
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> CountsFits:
+        CountsFits.fits += 1
+        return super().fit(X, y)
+
+
+class RaisesInPredict(PredictsNaN):
+    """Fits, and cannot predict."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        raise RuntimeError("this estimator never predicts")
+
+
+class PredictsInfinity(PredictsNaN):
+    """Fits, and predicts more than there is."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.full(len(X), np.inf)
+
+
+class Problem:
+    """The numbers of the small problem, split, with a way to build a candidate for them."""
+
+    def __init__(self, table: pd.DataFrame, contract: Contract):
+        self.contract = Contract(columns={name: contract.columns[name] for name in ("Area", "Cellar", "Price")})
+        self.X, self.y = canonical_frame(table, self.contract), table["Price"]
+        self.parts: Parts = split_rows(len(table), Split(folds=2, repeats=2))
+
+    def build(self, estimator: str = LINEAR, transform: str = "none", **parameters: Any) -> Pipeline:
+        candidate = Candidate(estimator=estimator, parameters=parameters)
+        return build_pipeline("mine", candidate, self.contract, transform, 0)
+
+    def cross_validate(self, pipeline: Pipeline, scorers: list[str] = SCORERS) -> dict[str, Any]:
+        return cross_validate(pipeline, self.X, self.y, self.parts["folds"], scorers)
+
+    def curve(self, pipeline: Pipeline, fractions: list[float]) -> evaluate.Curve:
+        return learning_curve(pipeline, self.X, self.y, self.parts["folds"], "r2", fractions, 0)
+
+
+def counting(**parameters: Any) -> Pipeline:
+    """A pipeline without preprocessing, whose fits are counted."""
+    return Pipeline([("model", CountsFits(**parameters))])
+
+
+@pytest.fixture
+def problem(table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Problem:
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    monkeypatch.setattr(evaluate, "CORES", 1)
+    monkeypatch.setattr(CountsFits, "fits", 0)
+    return Problem(table, contract)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (f"{HELPERS}.RaisesInFit", "its fit raised ValueError: this estimator never fits"),
+        (f"{HELPERS}.PredictsNaN", "predicted NaN or infinity for 24 of 24 rows"),
+        (f"{__name__}.PredictsInfinity", "infinity"),
+        (f"{__name__}.RaisesInPredict", "this estimator never predicts"),
+        ("sklearn.linear_model.LogisticRegression", "its fit raised ValueError: Unknown label type"),
+    ],
+)
+def test_a_candidate_that_goes_wrong_is_a_failed_trial(problem: Problem, estimator: str, reason: str):
+    trial = try_candidate(problem.build(estimator), problem.X, problem.y, problem.parts, SCORERS)
+
+    assert reason in trial.failed
+    assert (trial.scores, trial.predicted, trial.model) == ({}, [], b"")
+
+
+def test_predictions_that_the_metric_cannot_score_are_a_failed_trial(problem: Problem):
+    problem.y -= problem.y.mean()
+
+    trial = try_candidate(problem.build(), problem.X, problem.y, problem.parts, ["neg_root_mean_squared_log_error"])
+
+    assert trial.failed.startswith("its predictions cannot be scored: ")
+
+
+def test_a_sound_candidate_has_scores_predictions_and_a_model(problem: Problem):
+    trial = try_candidate(problem.build(), problem.X, problem.y, problem.parts, SCORERS)
+
+    assert trial.failed is None
+    assert {name: len(scores) for name, scores in trial.scores.items()} == dict.fromkeys(SCORERS, 4)
+    assert [len(predicted) for predicted in trial.predicted] == [24] * 4
+    assert np.isfinite(pickle.loads(trial.model).predict(problem.X)).all()
+
+
+def test_the_model_has_not_seen_the_holdout(problem: Problem):
+    before = try_candidate(problem.build(), problem.X, problem.y, problem.parts, SCORERS)
+    problem.y.iloc[problem.parts["holdout"]] *= 100
+
+    after = try_candidate(problem.build(), problem.X, problem.y, problem.parts, SCORERS)
+
+    assert (after.model, after.scores) == (before.model, before.scores)
+
+
+def test_a_fold_is_predicted_by_a_pipeline_that_saw_its_fitted_rows_only(problem: Problem):
+    """Preprocessing included: a gap is filled with the median of these rows."""
+    problem.X.loc[::4, "Cellar"] = np.nan
+    done, pipeline = problem.cross_validate(problem.build()), problem.build()
+
+    for number, fold in enumerate(problem.parts["folds"]):
+        X, y = problem.X.iloc[fold["score"]], problem.y.iloc[fold["score"]]
+        fitted = pipeline.fit(problem.X.iloc[fold["fit"]], problem.y.iloc[fold["fit"]])
+
+        assert done["predicted"][number] == fitted.predict(X).tolist()
+        assert {name: done["scores"][name][number] for name in SCORERS} == score(fitted, X, y, SCORERS)
+
+
+def test_the_same_fit_is_not_done_twice(problem: Problem):
+    first = problem.cross_validate(counting())
+    second = problem.cross_validate(counting())
+
+    assert CountsFits.fits == len(problem.parts["folds"])
+    assert second == first
+
+
+def test_the_order_of_the_scorers_fits_nothing_again(problem: Problem):
+    problem.cross_validate(counting())
+    problem.cross_validate(counting(), SCORERS[::-1])
+
+    assert CountsFits.fits == len(problem.parts["folds"])
+
+
+@pytest.mark.parametrize("what", ["parameters", "data", "target", "folds", "code"])
+def test_a_change_of_anything_that_decides_fits_again(problem: Problem, monkeypatch: pytest.MonkeyPatch, what: str):
+    problem.cross_validate(counting())
+    changes = {
+        "data": lambda: problem.X.__setitem__("Area", problem.X["Area"] + 1),
+        "target": lambda: problem.y.__iadd__(1),
+        "folds": lambda: problem.parts["folds"].reverse(),
+        "code": lambda: monkeypatch.setattr(evaluate, "CODE", "0" * 64),
+        "parameters": lambda: None,
+    }
+    changes[what]()
+
+    problem.cross_validate(counting(positive=what == "parameters"))
+
+    assert CountsFits.fits == 2 * len(problem.parts["folds"])
+
+
+def test_equal_fits_are_equal_bytes(problem: Problem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    forest = problem.build("sklearn.ensemble.RandomForestRegressor", n_estimators=3)
+    first, _ = fit(forest, problem.X, problem.y)
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path / "other")
+
+    second, _ = fit(unfitted(forest), problem.X, problem.y)
+
+    assert second == first
+
+
+def test_a_learning_curve_has_growing_sizes_and_a_score_for_each_fold_of_one_repeat(problem: Problem):
+    curve = problem.curve(counting(), [1.0, 0.25, 0.5])
+
+    assert curve.rows == [6, 12, 24]
+    assert [len(scores) for scores in curve.scores] == [2, 2, 2]
+
+
+def test_a_learning_curve_ends_with_the_scores_of_the_cross_validation(problem: Problem):
+    curve = problem.curve(counting(), [0.5, 1.0])
+
+    assert curve.scores[-1] == problem.cross_validate(counting())["scores"]["r2"][:2]
+
+
+def test_the_smallest_share_is_still_two_rows(problem: Problem):
+    assert problem.curve(counting(), [0.001]).rows == [2]

@@ -1,0 +1,107 @@
+"""Publishing: what stands in the registry afterwards, and what is never put there."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modelbundle.bundle import VERIFIED_FILES, current_folder, load_bundle
+from tests.training.conftest import write
+from training.problems import RunProblem
+from training.publish import is_published
+
+if TYPE_CHECKING:
+    from tests.training.conftest import Drafts
+
+PUBLISHED = {"manifest.json", *VERIFIED_FILES, "run.json", "reports"}
+
+
+def test_the_published_bundle_is_complete_and_served(drafts: Drafts):
+    drafts.publish("new")
+    folder = current_folder(drafts.registry)
+
+    assert drafts.served() == "new"
+    assert {path.name for path in folder.iterdir()} == PUBLISHED
+    assert (folder / "reports" / "report.html").read_text() == "new"
+    assert set(json.loads((folder / "run.json").read_bytes())) == {"published", "commit", "timings"}
+
+
+def test_the_previous_version_stays_in_the_registry(drafts: Drafts):
+    drafts.publish("new")
+
+    assert load_bundle(drafts.registry / drafts.versions["old"])
+    assert drafts.left == set()
+
+
+def test_publishing_twice_changes_the_reports_alone(drafts: Drafts):
+    folder = current_folder(drafts.registry)
+    before = {name: (folder / name).stat().st_ino for name in ("manifest.json", *VERIFIED_FILES)}
+    write(drafts.old / "reports/report.html", b"today's prose")
+
+    drafts.publish("old")
+
+    assert {name: (folder / name).stat().st_ino for name in before} == before
+    assert (folder / "reports/report.html").read_text() == "today's prose"
+    assert drafts.left == set()
+
+
+def test_an_older_version_may_become_current_again(drafts: Drafts):
+    drafts.publish("new")
+    drafts.publish("old")
+
+    assert drafts.served() == "old"
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "manifest.json"])
+def test_a_damaged_version_is_replaced_by_a_sound_one(drafts: Drafts, name: str):
+    write(drafts.registry / drafts.versions["old"] / name, b"damaged")
+
+    drafts.publish("old")
+
+    assert drafts.served() == "old"
+    assert drafts.left == set()
+
+
+def test_nothing_of_a_damaged_version_stays_in_the_sound_one(drafts: Drafts):
+    write(drafts.registry / drafts.versions["old"] / "model.pkl", b"damaged")
+
+    drafts.publish("old")
+
+    assert {path.name for path in current_folder(drafts.registry).iterdir()} == PUBLISHED
+
+
+def test_everyone_may_read_what_is_published(drafts: Drafts):
+    """The app may run as another user, whatever the umask of the publisher."""
+    before = os.umask(0o077)
+    try:
+        drafts.publish("new")
+    finally:
+        os.umask(before)
+
+    folder = current_folder(drafts.registry)
+    modes = {
+        path.stat().st_mode & 0o777 for path in [*folder.rglob("*"), drafts.registry / "current"] if path.is_file()
+    }
+    assert modes == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder / "reports")} == {0o755}
+
+
+def test_a_comparison_with_failed_candidates_is_not_published(drafts: Drafts):
+    write(drafts.new / "results.json", b'{"failed": {"svr": "its fit raised ValueError: no"}}')
+
+    with pytest.raises(RunProblem, match=r"1 of the candidates failed:\n  - svr: its fit raised ValueError: no\n"):
+        drafts.publish("new")
+
+    assert drafts.served() == "old"
+    assert drafts.left == set()
+
+
+def test_only_the_served_draft_with_every_file_as_it_was_counts_as_published(drafts: Drafts):
+    assert is_published(drafts.old, drafts.registry)
+    assert not is_published(drafts.new, drafts.registry)
+
+    (drafts.registry / drafts.versions["old"] / "golden.json").write_bytes(b"{}")
+    assert not is_published(drafts.old, drafts.registry)
