@@ -1,75 +1,75 @@
 # Makes a model with the notebooks, then serves it: make image, then docker run --rm -p 5000:5000 house-prices
 #
-# Pinned by digest, in CI for instance: --build-arg BASE=python:3.11-slim-bookworm@sha256:<digest>, which
-# `docker buildx imagetools inspect python:3.11-slim-bookworm` prints. Any Python that make accepts will do.
+# Pinned by digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:<digest>, which
+# `docker buildx imagetools inspect python:3.11-slim-bookworm` prints. One base for all stages: environments are copied.
 ARG BASE=python:3.11-slim-bookworm
 
-# --- installer: uv, and nothing that reaches the last stage ---------------------------------------------------------
-FROM ${BASE} AS installer
-# copy: the cache is another file system, which hard links cannot leave. never: the base's Python, not one of uv's own.
-ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv
-COPY requirements/uv.txt /tmp/
-RUN pip install --no-cache-dir --require-hashes -r /tmp/uv.txt
+FROM ${BASE} AS tools
+WORKDIR /project
+# uv lives beside the environment that it fills, so that the last stage can take one without the other.
+COPY requirements/uv.txt requirements/
+RUN python -m venv --without-pip /opt/venv \
+    && python -m venv /opt/uv \
+    && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/uv.txt
+# copy: uv's cache below is another file system, and hard links do not cross.
+ENV PATH=/opt/venv/bin:/opt/uv/bin:$PATH VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy
 
-# --- pipeline: runs the notebooks; the last stage takes models/ from it, and nothing else ----------------------------
-FROM installer AS pipeline
-RUN install -d -o 10001 -g 10001 /src
-WORKDIR /src
-# What changes least comes first: a changed notebook installs nothing again.
-COPY requirements/pipeline.txt /tmp/
+# What the app needs, apart from what the notebooks need, so that a change to one does not install the other again.
+FROM tools AS packages
+COPY requirements/app.txt requirements/
+# .lock: uv leaves this file writable for everyone.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv venv /opt/venv && uv pip install --require-hashes --compile-bytecode -r /tmp/pipeline.txt
-# The user's own, because the run makes folders beside them, and because a checkout may be closed to other users.
-COPY --chown=10001:10001 pyproject.toml ./
-COPY --chown=10001:10001 lib lib
-RUN uv pip install --no-cache --no-deps --no-build-isolation --editable .
-COPY --chown=10001:10001 requirements requirements
-COPY --chown=10001:10001 data data
+    uv pip install --require-hashes --compile-bytecode -r requirements/app.txt \
+    && rm -f /opt/venv/.lock
+
+# Runs the notebooks. What changes least comes first: a changed notebook installs nothing again.
+FROM tools AS pipeline
+COPY requirements/pipeline.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --require-hashes --compile-bytecode -r requirements/pipeline.txt
+COPY pyproject.toml ./
+COPY lib lib
+RUN uv pip install --no-cache --no-deps --no-build-isolation --editable . \
+    && chown -R 10001:10001 .
+# Owned by the user who runs them: a checkout may be closed to others, and the run makes folders beside them.
 COPY --chown=10001:10001 conf conf
+COPY --chown=10001:10001 data data
 COPY --chown=10001:10001 dodo.py ./
 COPY --chown=10001:10001 notebooks notebooks
-# HOME: this user has none, and Jupyter and matplotlib write to theirs.
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp
 USER 10001:10001
+# This user has no home, and Jupyter and matplotlib write to theirs.
+ENV HOME=/tmp
 ARG CONF=conf/house_prices.yaml
 RUN python -m training.run "${CONF}"
 
-# --- packages: the environment and the code of the app, apart from the pipeline's so that either changes alone --------
-FROM installer AS packages
-COPY requirements/app.txt /tmp/
-RUN --mount=type=cache,target=/root/.cache/uv \
-    uv venv /opt/venv && uv pip install --require-hashes --compile-bytecode -r /tmp/app.txt
-COPY app /srv/app
-COPY lib/modelbundle /srv/lib/modelbundle
-# Compiled here, because the app may write nowhere; readable whatever the checkout's rights are.
-RUN /opt/venv/bin/python -m compileall -q /srv && chmod -R u=rwX,go=rX /srv
-
-# --- app: the last stage, so the one that is built ------------------------------------------------------------------
+# The last stage is the one that is built. Root owns all of it: the service can change neither its code nor its model.
 FROM ${BASE} AS app
 WORKDIR /srv
-# Root owns everything, so that a hole in the service cannot change its code or its model. Rarest change first.
 COPY --from=packages /opt/venv /opt/venv
-COPY --from=packages /srv ./
-COPY --from=pipeline /src/models models
-# - OMP, OPENBLAS: one thread for linear algebra, as in training and in make serve, so that prices agree to the last bit.
-# - GUNICORN_CMD_ARGS: its workers' heartbeats are files; /dev/shm is in memory, and is there and writable in a container
-#   whose root file system is read-only. So --read-only needs no --tmpfs.
-ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv/lib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+COPY lib/modelbundle modelbundle
+COPY app app
+COPY --from=pipeline /project/models models
+# Compiled here, since the service may not write; readable for it, whatever rights the files had in the checkout.
+RUN /opt/venv/bin/python -m compileall -q app modelbundle && chmod -R u=rwX,go=rX .
+# - OMP, OPENBLAS: one thread for linear algebra, as in training and make serve, so that prices agree to the last bit.
+# - GUNICORN_CMD_ARGS: workers show that they live by touching a file. /dev/shm is in memory, and containers have it
+#   writable even where the root is read-only: docker run --read-only needs no --tmpfs.
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
     GUNICORN_CMD_ARGS="--worker-tmp-dir /dev/shm" \
     HOST=0.0.0.0 PORT=5000
-# A number, because Kubernetes' runAsNonRoot cannot check a name. Any other number works too.
-USER 10001:10001
 EXPOSE 5000
-# In Python, because the base has no curl; http.client, because urllib would ask a proxy named in the environment.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
-# No shell between: Python is process 1 and becomes gunicorn, which gets SIGTERM and ends its workers.
-CMD ["python", "-m", "app"]
-# Last, because they change with every commit: --build-arg REVISION="$(git describe --always --dirty --abbrev=12)"
-ARG BASE
-ARG REVISION=unknown
+# A number, since Kubernetes' runAsNonRoot cannot check a name; without an account, since nothing here needs one.
+USER 10001:10001
+# In Python, since the base has no curl; http.client, since urllib would ask a proxy that the environment names.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "import http.client, os, sys; \
+        service = http.client.HTTPConnection(os.environ['HOST'], int(os.environ['PORT']), timeout=4); \
+        service.request('GET', '/healthz'); \
+        sys.exit(service.getresponse().status != 200)"]
+# --build-arg COMMIT="$(git describe --always --dirty --abbrev=12)"; late, since what follows is made again with it.
+ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="house-prices" \
-      org.opencontainers.image.description="Serves the best model of the notebooks, and the report on how it was chosen" \
-      org.opencontainers.image.base.name="${BASE}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.description="Serves the model that the notebooks made: POST /predict, GET /healthz, GET /report" \
+      org.opencontainers.image.revision="${COMMIT}"
+# A list: no shell stands between, and SIGTERM reaches gunicorn.
+CMD ["python", "-m", "app"]

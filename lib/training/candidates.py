@@ -47,10 +47,16 @@ def _estimator(name: str, candidate: Candidate, seed: int) -> Any:
         raise ConfigProblem(f"{where}.estimator: {candidate.estimator} is no class with fit and predict")
     if not hasattr(estimator_class, "get_params"):
         raise ConfigProblem(f"{where}.estimator: {candidate.estimator} lacks get_params; derive it from BaseEstimator")
-    allowed = [key for key in inspect.signature(estimator_class).parameters if key not in ("args", "kwargs")]
-    if unknown := [key for key in candidate.parameters if key not in allowed]:
+    signature = inspect.signature(estimator_class).parameters.values()
+    allowed = [it.name for it in signature if it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
+    open_ended = any(it.kind == it.VAR_KEYWORD for it in signature)
+    unknown = [key for key in candidate.parameters if key not in allowed]
+    if unknown and not open_ended:
         raise ConfigProblem(
             f"{where}.parameters: {class_name} has no parameter {unknown[0]}; it has {', '.join(allowed)}"
         )
     random = {"random_state": seed} if "random_state" in allowed else {}
-    return estimator_class(**(random | candidate.parameters))
+    try:
+        return estimator_class(**(random | candidate.parameters))
+    except (TypeError, ValueError) as error:
+        raise ConfigProblem(f"{where}.parameters: {class_name} cannot be made of them: {error}") from None

@@ -68,6 +68,9 @@ def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, 
     if not baselines:
         raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
     able = [name for name in scores if not results[name]["baseline"] and scores[name].mean() > max(baselines)]
+    failures = [f"{name}: {result['failed']}" for name, result in results.items() if result["failed"] is not None]
+    if not able and len(failures) + len(baselines) == len(results):
+        raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
     if not able:
         raise CandidateFailed(
             f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing. "
@@ -128,6 +131,11 @@ def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, r
             f"({mean} against {metric.text(entries[best].mean)} of {best})"
         )
     ties = [entry.name for entry in ranking if entry.name != winner and entry.ties_with_winner and not entry.baseline]
+    better = [entry.name for entry in ranking if entry.high is not None and entry.high < 0]
+    if better:
+        reason += f". On these folds {' and '.join(better)} is better by more than chance, and less simple"
     if ties:
         return f"{reason}. The folds cannot tell it from {' and '.join(ties)}: call that a tie."
+    if better:
+        return f"{reason}."
     return f"{reason}. Its lead over every other candidate is more than chance between folds."

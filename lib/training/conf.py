@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modelbundle.contract import Contract
 from training.paths import from_root
@@ -64,10 +64,17 @@ class Split(Strict):
 class Candidate(Strict):
     """One way to predict: a scikit-learn-compatible class by dotted path, its parameters and its preprocessing."""
 
-    estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    estimator: str
     parameters: dict[str, Any] = {}
     preprocessing: Literal["plain", "scaled", "splines"] = "plain"
     baseline: bool = False
+
+    @field_validator("estimator")
+    @classmethod
+    def _has_a_module(cls, path: str) -> str:
+        if not all(part.isidentifier() for part in path.split(".")) or "." not in path:
+            raise ValueError(f"{path!r} is not a dotted path to a class, such as sklearn.linear_model.Ridge")
+        return path
 
 
 class Conf(Strict):
@@ -124,7 +131,9 @@ def load_conf(path: str | Path) -> Conf:
         raise ConfigProblem(f"{path} cannot be used:\n{faults}") from None
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def _read_yaml(file: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if file in children:
+        raise ConfigProblem(f"{file} extends itself, by way of {' and '.join(map(str, children))}; remove one extends")
     if not file.is_file():
         there = ", ".join(sorted(other.name for other in file.parent.glob("*.yaml"))) or "nothing"
         raise ConfigProblem(f"there is no configuration {file}; in that folder: {there}")
@@ -135,7 +144,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigProblem(f"{file} should hold a mapping with keys such as name, data and candidates")
     parent = content.pop("extends", None)
-    return content if parent is None else _merge(_read_yaml(file.parent / str(parent)), content)
+    return content if parent is None else _merge(_read_yaml(file.parent / str(parent), (*children, file)), content)
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

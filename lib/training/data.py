@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -37,14 +38,16 @@ def read_csv(path: Path, read: Read) -> pd.DataFrame:
     """Read one CSV in the configured dialect; raises DataProblem if it is not such a file."""
     name = to_root(path)
     try:
-        table = pd.read_csv(path, low_memory=False, **read.model_dump())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than the header
+            table = pd.read_csv(path, low_memory=False, index_col=False, **read.model_dump())
     except pd.errors.EmptyDataError:
         raise DataProblem(f"{name} is empty; expected a CSV with a header line and one row per record") from None
     except UnicodeDecodeError as error:
         raise DataProblem(
             f"{name} is not {read.encoding} (byte {error.start}: {error.reason}); set read.encoding in conf/"
         ) from None
-    except (pd.errors.ParserError, LookupError, ValueError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, LookupError, ValueError) as error:
         raise DataProblem(f"{name} cannot be read as CSV with sep {read.sep!r}: {error}; see read in conf/") from None
     except OSError as error:
         raise DataProblem(f"{name} cannot be read: {error.strerror}") from None

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -31,6 +32,8 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     for name in (target, *([identifier] if identifier else [])):
         if name not in table:
             raise DataProblem(f"{path} has no column {name!r}; it has {', '.join(map(str, table.columns))}")
+    if table[target].nunique() < 2:
+        raise DataProblem(f"{path}: the target {target!r} is the same in every row, so nothing can be learned from it")
     identifier = identifier or _guess_identifier(table, target)
     columns, remarks = {}, []
     for name in table.columns:
@@ -41,7 +44,7 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
             columns[str(name)] = column
     positive = table[target].min() > 0 if pd.api.types.is_numeric_dtype(table[target]) else False
     example = load_conf("conf/house_prices.yaml").model_dump(mode="json", exclude_unset=True)
-    name = re.sub(r"\W+", "_", path.stem.lower()).strip("_") or "data"
+    name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "data"
     content: dict[str, Any] = {
         "name": name if name[0].isalpha() else f"data_{name}",
         "title": path.stem.replace("_", " ").capitalize(),
@@ -65,7 +68,7 @@ def _guess_identifier(table: pd.DataFrame, target: str) -> str | None:
 
 def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
     """Describe one column; returns nothing and a remark for one that is left out."""
-    present = values.dropna()
+    present = values.replace([np.inf, -np.inf], np.nan).dropna()
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     column: dict[str, Any] = {"role": role} if role != "feature" else {}
     column |= {

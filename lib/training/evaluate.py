@@ -144,7 +144,10 @@ def _cross_validate(
     def one_fold(fold: Fold) -> tuple[dict[str, float], list[float], float]:
         fitted, seconds = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
         unseen, truth = X.iloc[fold["score"]], y.iloc[fold["score"]]
-        predicted = fitted.predict(unseen)
+        try:
+            predicted = fitted.predict(unseen)
+        except Exception as error:  # as of a fit: a failure is a result
+            raise CandidateFailed(f"its predict raised {type(error).__name__}: {error}") from error
         if bad := int((~np.isfinite(predicted)).sum()):
             raise CandidateFailed(f"predicted NaN or infinity for {bad} of {len(predicted)} rows")
         try:

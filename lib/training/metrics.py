@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ class Metric:
 
 def amount(value: float, unit: str = "", *, signed: bool = False) -> str:
     """Write a number with the digits that matter, and its unit: `35,295 USD`, `0.1680`."""
-    digits = ",.0f" if abs(value) >= 100 or value == 0 else ".4g" if abs(value) >= 1 else ".4f"
+    size = abs(value)
+    digits = ",.0f" if size >= 100 or size == 0 else ".4g" if size >= 1 else ".4f" if size >= 0.001 else ".3g"
     return f"{value:{'+' if signed else ''}{digits}} {unit}".rstrip()
 
 
@@ -91,7 +93,9 @@ def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
 def _scores_regressions(scorer: str) -> bool:
     X, y = np.zeros((4, 1)), np.array([1.5, 2.25, 3.75, 5.0])
     try:
-        score = check_scoring(scoring=[scorer])(DummyRegressor().fit(X, y), X, y)[scorer]
-    except (ValueError, TypeError, AttributeError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # scorers of clusters only warn of numbers
+            score = check_scoring(scoring=[scorer])(DummyRegressor().fit(X, y), X, y)[scorer]
+    except (ValueError, TypeError, AttributeError, Warning):
         return False
     return bool(np.isfinite(score))

@@ -57,7 +57,7 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
             _stage(draft, reports, staged)
             _put(staged, registry / version)
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            _remove_leftovers(registry)
         write_atomically(registry / "current", f"{version}\n".encode())
     except OSError as error:
         raise unwritable(error, registry) from error
@@ -86,7 +86,7 @@ def _put(staged: Path, folder: Path) -> None:
         _same(staged / name, folder / name) for name in ("manifest.json", *VERIFIED_FILES)
     )
     if damaged:
-        folder.rename(staged / ".damaged")
+        folder.rename(Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-")) / "damaged")
     if not folder.exists():
         staged.rename(folder)
         return

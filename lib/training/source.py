@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -46,7 +47,9 @@ def download(source: Download) -> Path:
         http(url, output_file, caller)
         with Path(output_file).open("rb") as file:
             start = file.read(200).lstrip()
-        if start[:1] == b"<":
+        if not start:
+            raise DataProblem(f"{url} answered with an empty file; check data.download.url in conf/")
+        if start.removeprefix(BOM_UTF8).lstrip()[:1] == b"<":
             raise DataProblem(f"{url} answered with a web page, not a CSV: it begins with {start[:40]!r}")
 
     cache = pooch.create(

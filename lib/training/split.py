@@ -33,7 +33,8 @@ def split_rows(rows: int, split: Split) -> Parts:
 
     rows: number of records. Raises DataProblem if there are too few for the folds.
     """
-    needed = int(np.ceil(2 * split.folds / (1 - split.holdout_fraction)))
+    # Two rows to score in each fold and in the hold-out: one alone has no spread.
+    needed = int(max(np.ceil(2 * split.folds / (1 - split.holdout_fraction)), np.floor(1 / split.holdout_fraction) + 1))
     if rows < needed:
         raise DataProblem(
             f"{rows} rows are too few for {split.folds} folds beside a hold-out of {split.holdout_fraction:.0%}; "

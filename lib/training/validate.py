@@ -79,8 +79,9 @@ def require_sound(findings: Sequence[Finding], source: str) -> None:
     """Stop here if there is any finding; raises DataProblem that lists them all."""
     if findings:
         lines = "\n".join(f"  - {finding}" for finding in findings)
+        ways = f"{len(findings)} way{'' if len(findings) == 1 else 's'}"
         raise DataProblem(
-            f"{source} breaks the data contract in {len(findings)} ways:\n{lines}\n"
+            f"{source} breaks the data contract in {ways}:\n{lines}\n"
             "Next: mend the data, or the contract in conf/ if it is too strict. Nothing was fitted."
         )
 
@@ -141,7 +142,7 @@ def _constant(table: pd.DataFrame, contract: Contract) -> list[Finding]:
 def _finding(table: pd.DataFrame, contract: Contract, column: str, rule: str, rows: Sequence[int]) -> Finding:
     identifier = contract.identifier
     examples = []
-    for row in rows[:SHOWN_ROWS]:
+    for row in sorted(rows)[:SHOWN_ROWS]:
         name = f"{identifier} {table.at[row, identifier]}" if identifier else f"row {row + 1}"
         examples.append((name, str(table.at[row, column])))
     return Finding(column, rule, len(rows), tuple(examples))
