@@ -48,7 +48,8 @@ WORKDIR /srv
 COPY --from=packages /opt/venv /opt/venv
 COPY lib/modelbundle modelbundle
 COPY app app
-COPY --from=pipeline /project/models models
+# chown: a copy from a stage keeps its owner, and there that is the service's own number.
+COPY --chown=0:0 --from=pipeline /project/models models
 # Compiled here, since the service may not write; readable for it, whatever rights the files had in the checkout.
 RUN /opt/venv/bin/python -m compileall -q app modelbundle && chmod -R u=rwX,go=rX .
 # - OMP, OPENBLAS: one thread for linear algebra, as in training and make serve, so that prices agree to the last bit.
@@ -62,14 +63,15 @@ EXPOSE 5000
 # A number, since Kubernetes' runAsNonRoot cannot check a name; without an account, since nothing here needs one.
 USER 10001:10001
 # In Python, since the base has no curl; http.client, since urllib would ask a proxy that the environment names.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "import http.client, os, sys; \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; \
         service = http.client.HTTPConnection(os.environ['HOST'], int(os.environ['PORT']), timeout=4); \
         service.request('GET', '/healthz'); \
         sys.exit(service.getresponse().status != 200)"]
 # --build-arg COMMIT="$(git describe --always --dirty --abbrev=12)"; late, since what follows is made again with it.
 ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="house-prices" \
-      org.opencontainers.image.description="Serves the model that the notebooks made: POST /predict, GET /healthz, GET /report" \
+      org.opencontainers.image.description="The model that the notebooks made: /predict, /healthz, /report" \
       org.opencontainers.image.revision="${COMMIT}"
 # A list: no shell stands between, and SIGTERM reaches gunicorn.
 CMD ["python", "-m", "app"]

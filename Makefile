@@ -30,13 +30,13 @@ lab: env ## open the notebooks in Jupyter
 	@$(BIN)/jupyter lab --notebook-dir notebooks
 
 test: env ## run the quick tests, under four minutes
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-unit: env ## run the unit tests alone, under 15 seconds
-	@$(BIN)/pytest -m "not run"
+	@$(BIN)/pytest -n 2 -m "not run"
 
 test-all: env ## run all tests, the slow ones too
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 lint: env ## check the style of code and notebooks
 	@$(BIN)/ruff check

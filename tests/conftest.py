@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         path = os.pathsep.join([str(self.folder / "lib"), str(self.folder), str(ROOT)])
-        return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | more
+        return os.environ | {"PYTHONPATH": path} | more
 
     def run(self, conf: str = SMOKE) -> subprocess.CompletedProcess[str]:
         """Run the main job."""
@@ -74,13 +75,29 @@ def copy_checkout(folder: Path) -> Project:
     return Project(folder)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of one test session have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def run_once(folder: Path, conf: str) -> Project:
+    """Run the job in a fresh copy; the second worker that asks waits for the first and takes its result."""
+    project, finished = Project(folder / "checkout"), folder / "finished"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            done = copy_checkout(project.folder).run(conf)
+            assert done.returncode == 0, done.stdout + done.stderr
+            finished.touch()
+    return project
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy in which the job has run on the smoke configuration; tests only look at it."""
-    project = copy_checkout(tmp_path_factory.mktemp("smoke") / "checkout")
-    done = project.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project
+    return run_once(shared_folder(tmp_path_factory) / "smoke", SMOKE)
 
 
 @pytest.fixture
@@ -93,7 +110,4 @@ def project(smoke: Project, tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy in which the job has run on the default configuration; tests only look at it."""
-    project = copy_checkout(tmp_path_factory.mktemp("full") / "checkout")
-    done = project.run("conf/house_prices.yaml")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project
+    return run_once(shared_folder(tmp_path_factory) / "full", "conf/house_prices.yaml")

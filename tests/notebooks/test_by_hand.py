@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.run
 
+# One notebook from elsewhere tells what all do; the others follow in make test-all.
+OTHERS = [name for name in NOTEBOOKS if name != "02_preprocess"]
 SMOKE = {"conf": "conf/smoke.yaml"}
 
 
@@ -42,7 +44,9 @@ def test_nbval_finds_every_notebook_running(project: Project):
     assert state(project.folder / "runs/smoke/04_compare") == runs
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize(
+    "notebook", ["02_preprocess", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_papermill_runs_it_from_another_folder(project: Project, tmp_path: Path, notebook: str):
     """It reads what the run left, records the same results, and publishes nothing."""
     elsewhere = tmp_path / "elsewhere"
@@ -69,6 +73,7 @@ def test_the_notebooks_run_one_after_another_before_any_run(smoke: Project, proj
     assert project.json("scratch/smoke/03_train-svr/results.json") == smoke.results("03_train-svr")
 
 
+@pytest.mark.slow
 def test_a_notebook_that_lacks_its_input_says_what_to_run_first(project: Project):
     shutil.rmtree(project.folder / "runs/smoke/02_preprocess")
     done = project.python(
