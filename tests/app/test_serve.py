@@ -113,15 +113,17 @@ def test_a_bundle_that_was_tampered_with_is_not_served(smoke: Project, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("curl"), reason="the README's command is a curl, and there is none here")
 def test_the_readmes_request_gets_the_answer_that_the_readme_shows(full: Project):
     """The command as it stands there, run by a shell, against the default bundle on the default port's stand-in."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    command = re.search(r"^curl (?:.*\\\n)*.*$", readme, re.MULTILINE).group()
-    shown = json.loads(re.search(r"^\{\"model\".*?^\}$|^\{\"model\".*$", readme, re.MULTILINE | re.DOTALL).group())
+    command = re.search(r"^curl .*$", readme, re.MULTILINE).group()
+    shown = json.loads(re.search(r'^\{"model".*\}$', readme, re.MULTILINE).group())
     port = free_port()
     with serving(full.folder / "models", port):
         here = command.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
         answer = json.loads(subprocess.run(here, shell=True, capture_output=True, check=True).stdout)  # noqa: S602
 
-    assert answer["predictions"] == shown["predictions"]
+    (price,), (shown_price,) = ([it["prediction"] for it in body["predictions"]] for body in (answer, shown))
+    assert price == pytest.approx(shown_price, abs=1)  # other processors: a few cents
     assert (answer["model"], answer["unit"]) == (shown["model"], shown["unit"])

@@ -61,8 +61,17 @@ def test_text_among_numbers_is_read_as_it_stands_and_left_to_validation(tmp_path
         (ROWS.encode("utf-16"), {"encoding": "utf-16"}),
         (ROWS.encode("utf-8-sig"), {}),
         (ROWS.replace("\n", "\r\n"), {}),
+        (ROWS.replace(",20,", ",20.0,").replace("1\n", "1.0\n"), {}),
     ],
-    ids=["semicolons", "single quotes", "question marks", "utf-16", "byte order mark", "windows lines"],
+    ids=[
+        "semicolons",
+        "single quotes",
+        "question marks",
+        "utf-16",
+        "byte order mark",
+        "windows lines",
+        "whole numbers",
+    ],
 )
 def test_a_dialect_changes_nothing_in_the_values(
     tmp_path: Path, contract: Contract, content: str | bytes, dialect: dict[str, str]
