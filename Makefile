@@ -27,7 +27,7 @@ serve: env ## serve the current bundle on http://127.0.0.1:5000 (PORT=5001 for a
 	@$(BIN)/python -m app
 
 lab: env ## open the notebooks in Jupyter
-	@$(BIN)/jupyter lab --notebook-dir notebooks
+	@$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: env ## run the quick tests, under four minutes
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
@@ -55,7 +55,8 @@ contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.
 	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))
 
 image: ## build the container image (DOCKER=podman for another builder)
-	@$(or $(DOCKER),docker) build -t house-prices .
+	@$(or $(DOCKER),docker) build -t house-prices --build-arg CONF=$(CONF) \
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" .
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
 	@for name in dev pipeline app uv; do \
