@@ -56,7 +56,7 @@ contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.
 
 image: ## build the container image (DOCKER=podman for another builder)
 	@$(or $(DOCKER),docker) build -t house-prices --build-arg CONF=$(CONF) \
-		--build-arg REVISION="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" .
+		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" .
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
 	@for name in dev pipeline app uv; do \
