@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from modelbundle.bundle import BundleProblem, current_folder, load_bundle
 def main() -> int:
     """Check what would make gunicorn fail obscurely, then become gunicorn; returns only if it cannot start."""
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
+    # As the first process of a container Python would ignore SIGTERM until gunicorn listens for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         _require_free(host, port)
         load_bundle(current_folder(Path(os.environ.get("MODELS") or ROOT / "models")))

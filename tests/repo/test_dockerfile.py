@@ -124,3 +124,11 @@ def test_the_health_check_asks_the_port_that_the_service_was_given():
     assert command[0] == "python"
     assert "/healthz" in command[-1]
     assert "os.environ['PORT']" in command[-1]
+
+
+def test_the_model_is_copied_from_the_pipeline_as_roots_own():
+    """A copy from a stage keeps its owner, and there that is the number that the service runs as."""
+    copies = [rest for keyword, rest in last_stage() if keyword == "COPY" and "--from=pipeline" in rest]
+
+    assert copies
+    assert all("--chown=0:0" in rest for rest in copies)
