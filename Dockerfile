@@ -12,20 +12,20 @@ RUN python -m venv --without-pip /opt/venv \
     && python -m venv /opt/uv \
     && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/uv.txt
 # copy: uv's cache below is another file system, and hard links do not cross.
-ENV PATH=/opt/venv/bin:/opt/uv/bin:$PATH VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy
+ENV PATH=/opt/venv/bin:/opt/uv/bin:$PATH VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv
 
 # What the app needs, apart from what the notebooks need, so that a change to one does not install the other again.
 FROM tools AS packages
 COPY requirements/app.txt requirements/
 # .lock: uv leaves this file writable for everyone.
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --require-hashes --compile-bytecode -r requirements/app.txt \
     && rm -f /opt/venv/.lock
 
 # Runs the notebooks. What changes least comes first: a changed notebook installs nothing again.
 FROM tools AS pipeline
 COPY requirements/pipeline.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --require-hashes --compile-bytecode -r requirements/pipeline.txt
 COPY pyproject.toml ./
 COPY lib lib

@@ -27,6 +27,11 @@ def canonical_category(value: Any) -> str:
     return re.sub(WHOLE_NUMBER, r"\1", str(value))
 
 
+def canonical_categories(values: pd.Series) -> pd.Series:
+    """Write a column of categories as canonical_category does; a missing cell stays missing."""
+    return values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
+
+
 def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Bring the features of a frame into canonical form, in the contract's order.
 
@@ -39,7 +44,7 @@ def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     for name in contract.features:
         values = frame[name] if name in frame else pd.Series(float("nan"), index=frame.index)
         if contract.columns[name].kind == "categorical":
-            columns[name] = values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
+            columns[name] = canonical_categories(values)
         else:
             columns[name] = pd.to_numeric(values).astype("float64")
     return pd.DataFrame(columns, index=frame.index)

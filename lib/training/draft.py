@@ -77,7 +77,7 @@ def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
         "unit": "",
     }
     if role == "identifier":
-        return column | {"kind": "numeric" if numeric else "categorical"}, ""
+        return column, ""
     if present.nunique() < 2:
         return {}, "left out: the same in every row"
     if not numeric:

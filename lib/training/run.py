@@ -166,7 +166,7 @@ def summary(conf: Conf) -> str:
     version = digest_file(graph.runs_folder(conf) / "04_compare" / "bundle" / "manifest.json")
     lines = [
         "",
-        f"{conf.title}: {'ranking'}, mean over the folds",
+        f"{conf.title}: ranking, mean over the folds",
         *(f"  {line}" for line in results["ranking_lines"]),
     ]
     lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]

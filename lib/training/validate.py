@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pandera.pandas as pa
 
-from modelbundle.frame import WHOLE_NUMBER
+from modelbundle.frame import canonical_categories
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _as_numbers(table: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, 
         if column.role == "identifier":
             columns[name] = values
         elif column.kind == "categorical":
-            columns[name] = values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
+            columns[name] = canonical_categories(values)
         else:
             numbers = pd.to_numeric(values, errors="coerce").astype("float64")
             infinite = numbers.abs() == float("inf")
