@@ -2,91 +2,76 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-from typing import Any
+import traceback
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, current_app, request, send_from_directory
+from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException
 
-from app.answers import check_records, problem
-from modelbundle.bundle import Bundle, current_folder, load_bundle
+from app import access, pages, predict, status
+from app.problems import Problem, http_problem, problem_response
+from app.service import load_service
+from app.settings import read_settings
+from modelbundle.bundle import BundleProblem
 
-ROOT = Path(__file__).resolve().parents[1]
-MAX_BODY_BYTES = 16 * 1024 * 1024
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+FOR_PEOPLE = {
+    "/": pages.home,
+    "/docs": pages.docs,
+    "/report": pages.report,
+    "/report.html": pages.report,
+    "/report/<path:page>": pages.report_page,
+    "/static/<name>": pages.static,
+}
+FORMS = {"/": pages.one, "/table": pages.many}
+FOR_MACHINES = {
+    "/healthz": status.healthz,
+    "/readyz": status.readyz,
+    "/model": status.model,
+    "/openapi.json": status.openapi,
+    "/metrics": status.prometheus,
+    "/ping": predict.ping,
+}
+PRICES = {"/predict": predict.predict, "/invocations": predict.invocations}
 
 
-def create_app(registry: str | Path | None = None) -> Flask:
-    """Make the app around the registry's current bundle; the registry is $MODELS, or models/ beside app/.
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the app around the registry's current bundle; settings are read from the environment if none are given.
 
-    Raises BundleProblem if there is no bundle, or if it fails its verification.
+    Without a verified bundle it starts all the same, answers 503 with the reason, and writes it to the log.
     """
+    settings = settings or read_settings()
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_RECORDS"] = settings.max_records
     app.json.sort_keys = False
-    registry = Path(registry or os.environ.get("MODELS") or ROOT / "models")
-    app.extensions["bundle"] = load_bundle(current_folder(registry))
-    app.add_url_rule("/predict", view_func=predict, methods=["POST"])
-    app.add_url_rule("/healthz", view_func=healthz)
-    app.add_url_rule("/report", view_func=report)
-    app.add_url_rule("/report.html", endpoint="report_file", view_func=report)
-    app.add_url_rule("/report/<path:page>", view_func=report_page)
-    app.register_error_handler(HTTPException, http_problem)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    try:
+        app.extensions["service"] = load_service(settings.models, settings.model_version)
+    except BundleProblem as problem:
+        app.extensions["service"] = problem
+        access.log_event("not ready", reason=str(problem))
+    for path, view in (FOR_PEOPLE | FOR_MACHINES).items():
+        app.add_url_rule(path, f"GET {path}", view)
+    for path, view in (FORMS | PRICES).items():
+        app.add_url_rule(path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False)
+    access.watch(app)
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HTTPException, _http_error)
     return app
 
 
-def predict() -> Any:
-    """Answer one record or a list of records with their predictions, in order."""
-    try:
-        sent = json.loads(request.get_data(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        return problem(400, "The body is not JSON", str(error))
-    bundle = _bundle()
-    records = sent if isinstance(sent, list) else [sent]
-    faults = check_records(records, bundle.contract, listed=isinstance(sent, list))
-    if faults:
-        return problem(422, "The request breaks the data contract", f"{len(faults)} faults", errors=faults)
-    identifier = bundle.contract.identifier
-    answers = [
-        ({identifier: record[identifier]} if identifier in record else {}) | {"prediction": round(value, 2)}
-        for record, value in zip(records, bundle.predict(records), strict=True)
-    ]
-    return {
-        "model": bundle.manifest["name"],
-        "version": bundle.version,
-        "target": bundle.contract.target,
-        "unit": bundle.contract.unit,
-        "predictions": answers,
-    }
+def _problem(problem: Problem) -> Any:
+    g.reason = f"{problem.title}: {problem.detail}"
+    rule = request.url_rule.rule if request.url_rule else ""
+    asks_for_a_page = rule in FOR_PEOPLE | FORMS and request.accept_mimetypes.accept_html
+    return pages.unavailable(problem) if asks_for_a_page else problem_response(problem)
 
 
-def healthz() -> Any:
-    """Say that the process is alive, and which bundle it serves."""
-    return {"status": "ok", "version": _bundle().version}
-
-
-def report() -> Response:
-    """Show the front page of the reports; its links lead below /report/."""
-    return send_from_directory(_bundle().folder / "reports", "report.html")
-
-
-def report_page(page: str) -> Response:
-    """Show one of the other pages of the reports."""
-    return send_from_directory(_bundle().folder / "reports" / "report", page)
-
-
-def http_problem(error: HTTPException) -> Response:
-    """Answer every error in the form of RFC 9457."""
-    response = problem(error.code or 500, error.name, error.description or "")
-    if allowed := getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(allowed)
-    return response
-
-
-def _bundle() -> Bundle:
-    return current_app.extensions["bundle"]
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
+def _http_error(error: HTTPException) -> Any:
+    if original := getattr(error, "original_exception", None):
+        g.traceback = "".join(traceback.format_exception(original))
+    return http_problem(error)

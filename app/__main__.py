@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
-from app import ROOT
-from modelbundle.bundle import BundleProblem, current_folder, load_bundle
+from app.settings import ROOT, Settings, SettingsProblem, describe_settings, read_settings
 
 
 def main() -> int:
     """Check what would make gunicorn fail obscurely, then become gunicorn; returns only if it cannot start."""
-    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Serve the current model: a page for people at /, POST /predict for programs, /docs for the rest.",
+        epilog=f"Environment variables:\n{describe_settings()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
     # As the first process of a container Python would ignore SIGTERM until gunicorn listens for it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        _require_free(host, port)
-        load_bundle(current_folder(Path(os.environ.get("MODELS") or ROOT / "models")))
-    except (BundleProblem, OSError, ValueError) as error:
+        settings = read_settings()
+        _require_free(settings)
+    except (OSError, SettingsProblem) as error:
         print(f"make serve: {error}", file=sys.stderr)
         return 1
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        # one thread for linear algebra, as in training, so that prices agree to the last bit
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.chdir(ROOT)
-    # No control socket: nothing but the port can steer the server, and nothing is written to the home folder.
-    options = ["--bind", f"{host}:{port}", "--workers", "2", "--no-control-socket", "app:create_app()"]
-    return os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options])  # noqa: S606 - becomes the server
+    print(f"Serving on http://{settings.host}:{settings.port} - stop with Ctrl+C", file=sys.stderr)
+    command = [sys.executable, "-m", "gunicorn", "-c", "app/gunicorn_conf.py"]
+    return os.execv(sys.executable, command)  # noqa: S606 - becomes the server
 
 
-def _require_free(host: str, port: str) -> None:
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"PORT should be a number from 1 to 65535; found {port!r}")
+def _require_free(settings: Settings) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, int(port)))
+            probe.bind((settings.host, settings.port))
         except OSError as error:
             raise OSError(
-                f"port {port} of {host} cannot be used ({error.strerror}); "
+                f"port {settings.port} of {settings.host} cannot be used ({error.strerror}); "
                 "stop what listens there, or choose another: make serve PORT=5001"
             ) from None
 

@@ -1,53 +1,151 @@
-"""What a client is told: faults by JSON pointer, in problem documents as RFC 9457 has them."""
+"""Records in, prices out: each with its interval and warnings, or with its faults; as JSON or as CSV."""
 
 from __future__ import annotations
 
-import difflib
-import json
+import csv
+import io
+import math
 from typing import TYPE_CHECKING, Any
 
-from flask import Response
-
-from modelbundle.contract import fault_of
+from app.checks import fault, faults_of
+from app.problems import refused
+from modelbundle.amounts import plain
+from modelbundle.frame import canonical_category
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from app.checks import Fault
+    from app.reading import Batch
+    from app.service import Service
+    from modelbundle.bundle import Bundle
+    from modelbundle.contract import Column, Contract
 
-    from modelbundle.contract import Contract
+# Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
+# should not be answered with a far longer one.
+MAX_FAULTS = 20_000
+WARNINGS = ("imputed", "unseen_category", "outside_training_range")
+
+Answer = dict[str, Any]
 
 
-def problem(status: int, title: str, detail: str, **members: Any) -> Response:
-    """Make an application/problem+json answer."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
-    return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")
+def answer(batch: Batch, service: Service, *, partial: bool = False) -> list[Answer]:
+    """Answer every record, in order: identifier if given, prediction, interval if the bundle has one, and warnings.
+
+    partial: a faulty record gets its errors in place of a prediction. Otherwise, and where there is no record at all,
+    faults raise the Problem 422, which lists them.
+    """
+    if not batch.records:
+        raise refused([fault("", "at least one record", "none")], 1)
+    faults = _all_faults(batch, service)
+    predictions = _predictions(batch, service, faults) if partial or not faults else {}
+    # an extreme record may lie where the model's arithmetic overflows
+    faults |= {
+        number: [fault(batch.pointers[number], "a record that the model can answer", f"an answer of {value}")]
+        for number, value in predictions.items()
+        if not math.isfinite(value)
+    }
+    if faults and not partial:
+        raise refused([each for found in faults.values() for each in found], len(faults))
+    return [
+        _identified(record, service.contract)
+        | ({"errors": faults[number]} if number in faults else _priced(record, predictions[number], service.bundle))
+        for number, record in enumerate(batch.records)
+    ]
 
 
-def check_records(records: Sequence[Any], contract: Contract, *, listed: bool) -> list[dict[str, str]]:
-    """List every fault of every record, each as a JSON pointer and a sentence; listed: whether a list was sent."""
-    if not records:
-        return [{"pointer": "", "detail": "expected at least one record; got an empty list"}]
-    faults = []
-    for number, record in enumerate(records):
-        base = f"/{number}" if listed else ""
-        if not isinstance(record, dict):
-            faults.append({"pointer": base, "detail": f"expected an object with the features; got {record!r:.80}"})
-            continue
-        faults += [{"pointer": f"{base}/{_escaped(name)}", "detail": text} for name, text in _faults(record, contract)]
+def _predictions(batch: Batch, service: Service, faults: dict[int, list[Fault]]) -> dict[int, float]:
+    good = [number for number in range(len(batch.records)) if number not in faults]
+    values = service.bundle.predict([batch.records[number] for number in good]) if good else []
+    return dict(zip(good, values, strict=True))
+
+
+def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
+    faults: dict[int, list[Fault]] = {}
+    count = 0
+    for number, (record, pointer) in enumerate(zip(batch.records, batch.pointers, strict=True)):
+        if number in batch.faults:
+            found = [batch.faults[number]]
+        else:
+            found = faults_of(record, pointer, service.contract, service.records, suggest=count < MAX_FAULTS // 10)
+        if found:
+            faults[number] = found if count < MAX_FAULTS else found[:1]
+            count += len(found)
     return faults
 
 
-def _faults(record: dict[str, Any], contract: Contract) -> list[tuple[str, str]]:
-    faults = []
-    for name in contract.features:
-        if text := fault_of(contract.columns[name], record.get(name)):
-            faults.append((name, text))
-    known = [*contract.features, *([contract.identifier] if contract.identifier else [])]
-    for name in record:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            faults.append((name, "is not a feature" + (f"; did you mean {near[0]}?" if near else "")))
-    return faults
+def _identified(record: Any, contract: Contract) -> Answer:
+    name = contract.identifier
+    given = isinstance(record, dict) and isinstance(record.get(name), str | int | float)
+    return {name: record[name]} if given else {}
 
 
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+def _priced(record: dict[str, Any], value: float, bundle: Bundle) -> Answer:
+    priced: Answer = {"prediction": rounded(value)}
+    if bundle.intervals:
+        low, high = bundle.intervals.around(value)
+        priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
+    warnings = [
+        warning for name in bundle.contract.features if (warning := _warning(name, record.get(name), bundle.contract))
+    ]
+    return priced | {"warnings": warnings}
+
+
+def rounded(value: float) -> float:
+    """Round to cents, or to six digits where the target's unit is so large that cents would not tell enough."""
+    digits = 2 if value == 0 else max(2, 5 - math.floor(math.log10(abs(value))))
+    return round(value, digits)
+
+
+def _warning(name: str, value: Any, contract: Contract) -> dict[str, str] | None:
+    column = contract.columns[name]
+    if value is None:
+        kind, detail = "imputed", f"{name} was missing and filled in by the model"
+    elif column.kind == "categorical":
+        if column.seen_categories is None or (category := canonical_category(value)) in column.seen_categories:
+            return None
+        kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
+    elif outside := _outside(value, column):
+        kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
+    else:
+        return None
+    return {"kind": kind, "feature": name, "detail": detail}
+
+
+def _outside(value: float, column: Column) -> str:
+    if column.seen_minimum is not None and value < column.seen_minimum:
+        return f"below the smallest value in training, {plain(column.seen_minimum)}"
+    if column.seen_maximum is not None and value > column.seen_maximum:
+        return f"above the largest value in training, {plain(column.seen_maximum)}"
+    return ""
+
+
+def answer_document(answers: list[Answer], bundle: Bundle) -> dict[str, Any]:
+    """Put the answers beside what holds for all of them: the model, its version, what is predicted in which unit."""
+    return {
+        "model": bundle.manifest["name"],
+        "version": bundle.version,
+        "target": bundle.contract.target,
+        "unit": bundle.contract.unit,
+        "predictions": answers,
+    }
+
+
+def answer_table(answers: list[Answer], batch: Batch, bundle: Bundle, *, partial: bool) -> str:
+    """Write the answers as CSV: the table that was sent, and beside it prediction, interval, warnings and errors."""
+    name = bundle.contract.identifier
+    # JSON has no header: only the identifiers come back, if there are any
+    named = [name] if any(name in each for each in answers) else []
+    header, *rows = batch.table or [named, *([each.get(column, "") for column in named] for each in answers)]
+    added = ["prediction", *(["low", "high"] if bundle.intervals else []), "warnings", *(["errors"] if partial else [])]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*header, *added])
+    for row, each in zip(rows, answers, strict=True):
+        cells = {
+            "prediction": each.get("prediction"),
+            **each.get("interval", {}),
+            "warnings": "; ".join(warning["detail"] for warning in each.get("warnings", [])),
+            "errors": "; ".join(fault["detail"] for fault in each.get("errors", [])),
+        }
+        sent = (row + [""] * len(header))[: len(header)]
+        writer.writerow([*sent, *(cells.get(column) for column in added)])
+    return text.getvalue()

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from modelbundle.contract import Contract
 from modelbundle.digests import digest_bytes
 from modelbundle.frame import records_to_frame
+from modelbundle.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,18 +35,23 @@ class Manifest(BaseModel):
 
     name: str
     contract: Contract
+    intervals: Intervals | None = None
     versions: dict[str, str | None]
     files: dict[str, dict[str, str | int]]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle: its version (the manifest's digest), manifest, contract and fitted pipeline."""
+    """A verified bundle: its version (the manifest's digest), manifest, contract and fitted pipeline.
+
+    intervals: how far the truth lies from a prediction, if the bundle tells it.
+    """
 
     folder: Path
     version: str
     manifest: dict[str, Any]
     contract: Contract
+    intervals: Intervals | None
     pipeline: Any
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -59,18 +65,31 @@ def installed_versions() -> dict[str, str]:
     return {"python": f"{major}.{minor}"} | {name: metadata.version(name) for name in LIBRARIES}
 
 
-def current_folder(registry: Path) -> Path:
-    """Find the bundle that the registry's `current` file names; raises BundleProblem if there is none."""
+def current_folder(registry: Path, version: str = "") -> Path:
+    """Find the bundle of a version, or the one that the registry's `current` file names, if no version is given.
+
+    Raises BundleProblem if there is none.
+    """
+    if version:
+        if not _is_version(version) or not (registry / version).is_dir():
+            raise BundleProblem(f"version {version[:80]!r} is asked for, but {registry} holds no bundle of that name")
+        return registry / version
     pointer = registry / "current"
     try:
         version = pointer.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         raise BundleProblem(f"{pointer} does not exist: no model was published yet; make run makes one") from None
-    if len(version) != 64 or not set(version) <= set("0123456789abcdef"):
+    except OSError as error:
+        raise BundleProblem(f"{pointer} cannot be read: {error.strerror}") from error
+    if not _is_version(version):
         raise BundleProblem(f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}")
     if not (registry / version).is_dir():
         raise BundleProblem(f"{pointer} names {version}, but {registry / version} does not exist")
     return registry / version
+
+
+def _is_version(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -84,10 +103,18 @@ def load_bundle(folder: Path) -> Bundle:
     version, manifest = _read_manifest(folder)
     _check_versions(folder, manifest)
     files = {name: _read_verified(folder / name, manifest) for name in VERIFIED_FILES}
-    contract = Contract.model_validate(manifest["contract"])
-    pipeline = pickle.loads(files["model.pkl"])  # noqa: S301 - its digest was just checked
-    bundle = Bundle(folder, version, manifest, contract, pipeline)
-    _replay(bundle, json.loads(files["golden.json"]))
+    read = Manifest.model_validate(manifest)
+    try:
+        pipeline = pickle.loads(files["model.pkl"])  # noqa: S301 - its digest was just checked
+    except Exception as error:  # a pickle may raise anything
+        raise BundleProblem(f"{folder / 'model.pkl'} cannot be unpickled: {error!r}") from error
+    bundle = Bundle(folder, version, manifest, read.contract, read.intervals, pipeline)
+    try:
+        _replay(bundle, json.loads(files["golden.json"]))
+    except BundleProblem:
+        raise
+    except Exception as error:  # and so may what comes out of it
+        raise BundleProblem(f"{folder / 'golden.json'} cannot be replayed by model.pkl: {error!r}") from error
     return bundle
 
 

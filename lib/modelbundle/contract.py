@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -111,30 +110,3 @@ class Contract(BaseModel):
         """One record made of the columns' examples, as a client would send it: features only."""
         examples = {name: self.columns[name].example for name in self.features}
         return {name: value for name, value in examples.items() if value is not None}
-
-
-def fault_of(column: Column, value: Any) -> str | None:
-    """Say what is wrong with one value that a client sent for a feature, or None if it is fine.
-
-    A missing value is None. Unknown categories are no fault: they get a price.
-    """
-    if value is None:
-        return "is required" if column.required else None
-    if column.kind == "categorical":
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if isinstance(value, str) or whole or (isinstance(value, float) and value.is_integer()):
-            return None
-        return f"expected a category, as a string or a whole number; got {value!r}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"expected a number; got {value!r:.80}"
-    try:
-        finite = math.isfinite(value)
-    except OverflowError:  # a whole number beyond the largest float
-        finite = False
-    if not finite:
-        return "expected a finite number"
-    if column.minimum is not None and value < column.minimum:
-        return f"expected at least {column.minimum:.15g}; got {value}"
-    if column.maximum is not None and value > column.maximum:
-        return f"expected at most {column.maximum:.15g}; got {value}"
-    return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from training.metrics import amount
+from modelbundle.amounts import amount
 
 if TYPE_CHECKING:
     from modelbundle.contract import Contract

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import check_scoring, get_scorer_names
 
+from modelbundle.amounts import amount
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
@@ -53,13 +54,6 @@ class Metric:
     def axis(self) -> str:
         """The label with its unit, for axes and column heads."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
-
-
-def amount(value: float, unit: str = "", *, signed: bool = False) -> str:
-    """Write a number with the digits that matter, and its unit: `35,295 USD`, `0.1680`."""
-    size = abs(value)
-    digits = ",.0f" if size >= 100 or size == 0 else ".4g" if size >= 1 else ".4f" if size >= 0.001 else ".3g"
-    return f"{value:{'+' if signed else ''}{digits}} {unit}".rstrip()
 
 
 def usual_order(scorers: Iterable[str]) -> list[str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from modelbundle.amounts import amount
 from modelbundle.digests import digest_json
 from training import evaluate
-from training.metrics import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

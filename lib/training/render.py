@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import modelbundle
 from training.files import write_atomically
 from training.notebooks import notebook_path, tags
 from training.style import INK
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nbconvert import HTMLExporter
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"
+LOOK = Path(modelbundle.__file__).parent / "look.css"
 # How the pages are named in their common head; a candidate's page has the candidate's name.
 LABELS = {
     "01_eda": "Data",
@@ -80,7 +82,7 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
         }
         for name, file in pages.items()
     ]
-    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    css = "".join(file.read_text(encoding="utf-8") for file in (LOOK, TEMPLATES / "report.css"))
     facts = {"title": title, "heading": heading.group(1) if heading else node, "links": links, "css": css}
     html, _ = _exporter().from_notebook_node(notebook, resources={"page": facts})
     return html.encode()

@@ -108,7 +108,7 @@ def check_task(conf: Conf) -> dict[str, Any]:
 
 def report_task(conf: Conf, node: str) -> dict[str, Any]:
     """Describe the rendering of one page: it shows today's prose around the last execution's outputs."""
-    from training.render import TEMPLATES, render_markdown, render_notebook
+    from training.render import LOOK, TEMPLATES, render_markdown, render_notebook
 
     page = reports_folder(conf) / report_file(node)
     common = [page, conf.title, node, pages(conf)]
@@ -116,7 +116,7 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
         "title": conf.title,
         "pages": pages(conf),
         "code": module_digest("training.render"),
-        "templates": {path.name: digest_file(path) for path in sorted(TEMPLATES.iterdir())},
+        "templates": {path.name: digest_file(path) for path in [LOOK, *sorted(TEMPLATES.iterdir())]},
         "environment": locked_environment(),
     }
     if node == MODEL_CARD:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.metrics import amount
+from modelbundle.amounts import amount
 from training.outcome import POOLED
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from app import create_app
-from modelbundle.bundle import BundleProblem, load_bundle
+from app.settings import Settings
+from modelbundle.bundle import load_bundle
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def registry(smoke: Project) -> Path:
 
 @pytest.fixture(scope="module")
 def client(registry: Path) -> FlaskClient:
-    return create_app(registry).test_client()
+    return create_app(Settings(models=registry)).test_client()
 
 
 def price(client: FlaskClient, record: dict[str, Any]) -> float:
@@ -99,25 +100,37 @@ def test_a_category_that_training_never_saw_gets_a_price(client: FlaskClient):
 @pytest.mark.parametrize(
     ("record", "pointer", "words"),
     [
-        (HOUSE | {"LotArea": "9627"}, "/LotArea", "expected a number; got '9627'"),
-        (HOUSE | {"LotArea": True}, "/LotArea", "expected a number; got True"),
-        (HOUSE | {"LotArea": 10**400}, "/LotArea", "expected a finite number"),
-        (HOUSE | {"LotArea": -1}, "/LotArea", "expected at least 100; got -1"),
-        (HOUSE | {"OverallCond": 11}, "/OverallCond", "expected at most 10; got 11"),
-        (HOUSE | {"LotArea": None}, "/LotArea", "is required"),
-        (HOUSE | {"MSZoning": 1.5}, "/MSZoning", "expected a category"),
+        (HOUSE | {"LotArea": "9627"}, "/LotArea", 'expected a number from 100 to 2,000,000 (sq ft); got "9627"'),
+        (HOUSE | {"LotArea": True}, "/LotArea", "(sq ft); got true"),
+        (HOUSE | {"LotArea": float("nan")}, "/LotArea", "(sq ft); got NaN"),
+        (HOUSE | {"LotArea": float("inf")}, "/LotArea", "(sq ft); got Infinity"),
+        (HOUSE | {"LotArea": 10**400}, "/LotArea", "(sq ft); got 1000"),
+        (HOUSE | {"LotArea": -1}, "/LotArea", "(sq ft); got -1"),
+        (HOUSE | {"OverallCond": 11}, "/OverallCond", "expected a number from 1 to 10 (grade 1-10); got 11"),
+        (HOUSE | {"LotArea": None}, "/LotArea", "LotArea is required: expected a number"),
+        (HOUSE | {"MSZoning": 1.5}, "/MSZoning", "expected a category, as a string or a whole number; got 1.5"),
+        (HOUSE | {"MSZoning": ""}, "/MSZoning", 'expected a category, as a string or a whole number; got ""'),
+        (HOUSE | {"MSZoning": True}, "/MSZoning", "expected a category"),
         (HOUSE | {"LotAera": 1}, "/LotAera", "did you mean LotArea?"),
-        (HOUSE | {"SalePrice": 1}, "/SalePrice", "is not a feature"),
-        (HOUSE | {"a/b~c": 1}, "/a~1b~0c", "is not a feature"),
-        ({key: HOUSE[key] for key in HOUSE if key != "YearBuilt"}, "/YearBuilt", "is required"),
+        (HOUSE | {"lotarea": 1}, "/lotarea", "did you mean LotArea?"),
+        (HOUSE | {"Zzzz": 1}, "/Zzzz", '"Zzzz" is no field of this model'),
+        (HOUSE | {"SalePrice": 1}, "/SalePrice", "SalePrice is what the model predicts; leave it out"),
+        (HOUSE | {"Id": [1]}, "/Id", "expected a string or a finite number; got an array of 1 values"),
+        (HOUSE | {"a/b~c": 1}, "/a~1b~0c", "is no field of this model"),
+        ({key: HOUSE[key] for key in HOUSE if key != "YearBuilt"}, "/YearBuilt", "YearBuilt is required"),
+        (
+            HOUSE | {f"x{number}": 1 for number in range(30)},
+            "",
+            "expected an object of at most 24 fields; got 41 fields",
+        ),
         (3, "", "expected an object"),
         ([], "", "expected at least one record"),
-        ([HOUSE, None], "/1", "expected an object"),
+        ([HOUSE, None], "/1", "expected an object with the features; got null"),
         ([HOUSE, HOUSE | {"LotArea": []}], "/1/LotArea", "expected a number"),
     ],
 )
 def test_a_fault_is_named_by_its_pointer(client: FlaskClient, record: Any, pointer: str, words: str):
-    answer = client.post("/predict", json=record)
+    answer = client.post("/predict", data=json.dumps(record), content_type="application/json")
 
     assert answer.status_code == 422
     assert answer.mimetype == "application/problem+json"
@@ -133,9 +146,9 @@ def test_all_faults_of_all_records_are_named_at_once(client: FlaskClient):
     assert pointers == ["/0/MSSubClass", "/0/LotArea", "/0/YearBuilt", "/2/LotArea", "/2/YearBuilt"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[NaN]", b'{"LotArea": Infinity}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"nul", b"\xff\xfe", b"[" * 100_000, b'{"a": 1, "a": 2}'])
 def test_what_is_not_json_gets_a_400(client: FlaskClient, body: bytes):
-    answer = client.post("/predict", data=body)
+    answer = client.post("/predict", data=body, content_type="application/json")
 
     assert answer.status_code == 400
     assert answer.mimetype == "application/problem+json"
@@ -153,11 +166,15 @@ def test_other_errors_are_problems_too(client: FlaskClient, method: str, path: s
 
 
 def test_a_body_that_is_too_large_is_refused(client: FlaskClient):
-    assert client.post("/predict", data=b" " * (16 * 1024 * 1024 + 1)).status_code == 413
+    answer = client.post("/predict", data=b" " * (8 * 1024 * 1024 + 1), content_type="application/json")
+
+    assert answer.status_code == 413
+    assert "expected at most 8,388,608 bytes" in json.loads(answer.text)["detail"]
 
 
-def test_it_is_alive(client: FlaskClient, smoke: Project):
-    assert client.get("/healthz").json == {"status": "ok", "version": smoke.version()}
+def test_it_is_alive_and_ready(client: FlaskClient, smoke: Project):
+    assert client.get("/healthz").json == {"status": "alive"}
+    assert client.get("/readyz").json == {"status": "ready", "version": smoke.version()}
 
 
 def test_the_report_and_every_page_that_it_links_to_are_served(client: FlaskClient):
@@ -173,9 +190,14 @@ def test_the_pages_lead_back_to_the_front_page(client: FlaskClient):
     assert page(client, "/report.html") == page(client, "/report")
 
 
-def test_it_does_not_start_without_a_bundle(tmp_path: Path):
-    with pytest.raises(BundleProblem, match="no model was published yet; make run makes one"):
-        create_app(tmp_path)
+def test_without_a_bundle_it_is_alive_but_not_ready_and_says_what_makes_one(tmp_path: Path):
+    client = create_app(Settings(models=tmp_path)).test_client()
+
+    assert client.get("/healthz").status_code == 200
+    for method, path in [("GET", "/readyz"), ("GET", "/ping"), ("GET", "/model"), ("POST", "/predict"), ("GET", "/")]:
+        answer = client.open(path, method=method, json=HOUSE if method == "POST" else None)
+        assert answer.status_code == 503
+        assert "no model was published yet; make run makes one" in json.loads(answer.text)["detail"]
 
 
 def test_it_needs_nothing_that_makes_models(registry: Path):
@@ -185,7 +207,8 @@ import sys
 for name in ("training", "papermill", "matplotlib", "nbconvert", "IPython", "doit", "pandera", "pooch"):
     sys.modules[name] = None
 from app import create_app
-answer = create_app({str(registry)!r}).test_client().post("/predict", json={HOUSE!r})
+from app.settings import Settings
+answer = create_app(Settings(models={str(registry)!r})).test_client().post("/predict", json={HOUSE!r})
 assert answer.status_code == 200, answer.text
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

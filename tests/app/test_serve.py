@@ -94,22 +94,9 @@ def test_a_port_in_use_is_named_with_the_way_out(smoke: Project):
 
 @pytest.mark.parametrize("port", ["http", "0", "70000"])
 def test_a_port_that_is_none_is_named(smoke: Project, port: str):
-    assert f"PORT should be a number from 1 to 65535; found '{port}'" in refused(
-        smoke.folder / "runs/smoke/models", port
-    )
+    registry = smoke.folder / "runs/smoke/models"
 
-
-def test_without_a_bundle_it_says_what_makes_one(tmp_path: Path):
-    assert "no model was published yet; make run makes one" in refused(tmp_path, free_port())
-
-
-def test_a_bundle_that_was_tampered_with_is_not_served(smoke: Project, tmp_path: Path):
-    registry = tmp_path / "models"
-    shutil.copytree(smoke.folder / "runs/smoke/models", registry)
-    model = registry / smoke.version() / "model.pkl"
-    model.write_bytes(model.read_bytes() + b" ")
-
-    assert "model.pkl is not the file that manifest.json describes" in refused(registry, free_port())
+    assert f"PORT should be a number from 1 to 65535; found '{port}'" in refused(registry, port)
 
 
 @pytest.mark.slow

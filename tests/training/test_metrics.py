@@ -7,7 +7,8 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 
-from training.metrics import amount, build_scorer, describe, usual_order
+from modelbundle.amounts import amount
+from training.metrics import build_scorer, describe, usual_order
 from training.problems import ConfigProblem
 
 SHOWN = ["neg_root_mean_squared_error", "neg_root_mean_squared_log_error", "neg_mean_absolute_error", "r2"]

@@ -1,0 +1,90 @@
+"""Around every request: its id, the security headers, one line of the access log, and the count for /metrics."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flask import g, request
+
+from app import metrics
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+
+REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+HEADERS = {
+    # Pages load what the app itself serves, and nothing else; nobody may frame them.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
+    "Cache-Control": "no-store",
+}
+
+log = logging.getLogger("app.access")
+
+
+def watch(app: Flask) -> None:
+    """Let the app give each request an id, and each answer its headers, log line and count."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def log_event(event: str, **facts: object) -> None:
+    """Write one line about the service itself."""
+    log.warning("%s", json.dumps({"time": _now(), "event": event, **facts}))
+
+
+def log_to_standard_output() -> None:
+    """Write the log there, one JSON object a line."""
+    log.handlers = [logging.StreamHandler(sys.stdout)]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _begin() -> None:
+    g.begun = time.perf_counter()
+    sent = request.headers.get("X-Request-ID", "")
+    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def _end(response: Response) -> Response:
+    seconds = time.perf_counter() - g.begun
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-ID"] = g.request_id
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    metrics.count_request(request.method, route, response.status_code, seconds)
+    if log.isEnabledFor(logging.INFO):
+        log.info("%s", json.dumps(_line(response, seconds)))
+    return response
+
+
+def _line(response: Response, seconds: float) -> dict[str, object]:
+    line = {
+        "time": _now(),
+        "request_id": g.request_id,
+        "remote": request.remote_addr,
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000, 2),
+        "bytes_in": request.content_length or 0,
+        "bytes_out": response.content_length,
+    }
+    return line | {name: g.get(name) for name in ("records", "reason", "traceback") if name in g}

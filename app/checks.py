@@ -1,0 +1,137 @@
+"""Whether records keep to the data contract: every fault, by JSON pointer, with what was expected and what came."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from modelbundle.amounts import plain
+
+if TYPE_CHECKING:
+    from modelbundle.contract import Column, Contract
+
+# Bodies full of invented names should cost next to nothing: a record with more fields than this for each column is
+# refused as a whole, and no near miss is looked for in a name longer than this.
+MAX_FIELDS_PER_COLUMN = 2
+MAX_SUGGESTED_LENGTH = 100
+
+Fault = dict[str, str]
+
+
+def record_type(contract: Contract) -> TypeAdapter[dict[str, Any]]:
+    """Make the type of one record from the contract; validation and the schema in OpenAPI both come from it."""
+    fields = {name: _field(contract.columns[name], contract.label(name)) for name in contract.features}
+    if name := contract.identifier:
+        told = Field(title=name, description=contract.columns[name].description)
+        finite = Annotated[float, Field(allow_inf_nan=False)]
+        fields = {name: NotRequired[Annotated[str | int | finite | None, told]], **fields}
+    record = TypedDict("Record", fields)
+    record.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    return TypeAdapter(record)
+
+
+def _field(column: Column, label: str) -> Any:
+    examples = [] if column.example is None else [column.example]
+    told = Field(title=label, description=column.description, examples=examples)
+    if column.kind == "numeric":
+        kind: Any = Annotated[float, Field(ge=column.minimum, le=column.maximum, allow_inf_nan=False)]
+    else:
+        kind = Annotated[str, Field(min_length=1)] | int
+    if not column.required:
+        kind = kind | None
+    if column.kind == "categorical":
+        # 60.0 is a whole number in JSON: a client that has nothing but floats writes it so
+        kind = Annotated[kind, BeforeValidator(_whole_number)]
+    return Annotated[kind, told] if column.required else NotRequired[Annotated[kind, told]]
+
+
+def _whole_number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def known_names(contract: Contract) -> tuple[str, ...]:
+    """Names that a record may have."""
+    return (*([contract.identifier] if contract.identifier else []), *contract.features)
+
+
+def faults_of(
+    record: Any, pointer: str, contract: Contract, records: TypeAdapter[dict[str, Any]], *, suggest: bool
+) -> list[Fault]:
+    """List the faults of one record.
+
+    pointer: where the record stands in what the client sent; suggest: whether to look for near misses of unknown names.
+    """
+    known = known_names(contract)
+    if not isinstance(record, dict):
+        return [fault(pointer, "an object with the features", shown(record))]
+    if len(record) > (most := MAX_FIELDS_PER_COLUMN * len(known)):
+        return [fault(pointer, f"an object of at most {most} fields", f"{len(record):,} fields")]
+    try:
+        records.validate_python(record)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        return []
+    # a union reports once for each of its types: one fault a field is enough
+    names = dict.fromkeys(str(each["loc"][0]) for each in found)
+    return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in names]
+
+
+def _field_fault(record: dict[str, Any], name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:
+    if name == contract.target:
+        detail = f"{name} is what the model predicts; leave it out"
+        return {"pointer": at, "detail": detail, "expected": "no such field", "got": shown(record[name])}
+    if name not in (known := known_names(contract)):
+        near = _near_miss(name, known) if suggest and len(name) <= MAX_SUGGESTED_LENGTH else ""
+        detail = f"{shown(name)} is no field of this model" + (f"; did you mean {near}?" if near else "")
+        return {"pointer": at, "detail": detail, "expected": near or "no such field", "got": shown(name)}
+    wanted = "a string or a finite number" if name == contract.identifier else expected(contract.columns[name])
+    if record.get(name) is None:
+        return fault(at, wanted, "null" if name in record else "nothing", f"{name} is required: ")
+    return fault(at, wanted, shown(record[name]), f"{name}: ")
+
+
+@lru_cache(maxsize=1000)
+def _near_miss(name: str, known: tuple[str, ...]) -> str:
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return by_lower[near[0]] if near else ""
+
+
+def expected(column: Column) -> str:
+    """Say what a field takes: `a number from 100 to 2,000,000 (sq ft)`."""
+    if column.kind == "categorical":
+        return "a category, as a string or a whole number"
+    unit = f" ({column.unit})" if column.unit else ""
+    if column.minimum is not None and column.maximum is not None:
+        return f"a number from {plain(column.minimum)} to {plain(column.maximum)}{unit}"
+    if column.minimum is not None:
+        return f"a number of at least {plain(column.minimum)}{unit}"
+    if column.maximum is not None:
+        return f"a number of at most {plain(column.maximum)}{unit}"
+    return f"a finite number{unit}"
+
+
+def fault(pointer: str, wanted: str, got: str, subject: str = "") -> Fault:
+    """Make one entry of a problem's errors; subject: what the sentence begins with."""
+    return {"pointer": pointer, "detail": f"{subject}expected {wanted}; got {got}", "expected": wanted, "got": got}
+
+
+def shown(value: Any) -> str:
+    """Write a value as JSON, as far as a person reads it."""
+    if isinstance(value, dict):
+        return f"an object of {len(value):,} fields"
+    if isinstance(value, list):
+        return f"an array of {len(value):,} values"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def escaped(name: str) -> str:
+    """Escape a name for a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")

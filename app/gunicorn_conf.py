@@ -1,0 +1,50 @@
+"""How gunicorn runs the app, by `make serve` as in production: gunicorn -c app/gunicorn_conf.py."""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+# In memory where there is such a place: a worker shows that it lives by touching a file, and counts in others.
+_MEMORY = "/dev/shm"  # noqa: S108 - what is put there gets a name that nobody can guess
+_folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+# The counts of all workers are added up from here; the library looks for it when it is imported, that is below.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=_folder)
+
+from prometheus_client import multiprocess  # noqa: E402
+
+from app import access  # noqa: E402
+from app.settings import read_settings  # noqa: E402
+
+_settings = read_settings()
+
+wsgi_app = "app:create_app()"
+bind = f"{_settings.host}:{_settings.port}"
+# Measured by benchmarks/server.py: one process a processor, and threads to wait for slow clients.
+workers = _settings.workers or len(os.sched_getaffinity(0))
+worker_class = "app.worker.DeadlineWorker"
+threads = _settings.threads
+# The bundle is verified and loaded once; workers start in a moment and share its memory.
+preload_app = True
+timeout = 30  # seconds without a sign of life until a worker is replaced
+graceful_timeout = 8  # seconds for requests in flight when the server stops; Docker kills after 10
+keepalive = 5  # seconds
+worker_tmp_dir = _folder
+# Nothing but the port can steer the server, and nothing is written to the home folder.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Send the log to the standard output before the app is loaded, which writes to it."""
+    access.log_to_standard_output()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Let the library forget what only a living worker has."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Remove the counts: the next server begins at zero."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,0 +1,248 @@
+"""The interface as OpenAPI describes it: the records from the bundle's contract, the examples answered by the model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from app.answers import WARNINGS, answer, answer_document, answer_table
+from app.checks import escaped, known_names
+from app.problems import MEDIA_TYPE, Problem
+from app.reading import csv_batch, json_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.service import Service
+    from modelbundle.contract import Contract
+
+STRING, NUMBER, OBJECT = {"type": "string"}, {"type": "number"}, {"type": "object"}
+RECORD, PREDICTIONS = {"$ref": "#/components/schemas/Record"}, {"$ref": "#/components/schemas/Predictions"}
+ERRORS = (400, 413, 415, 422, 503)
+MODEL_HEADERS = {name: {"schema": STRING} for name in ("Model-Name", "Model-Version")}
+
+
+def openapi_document(service: Service, max_records: int) -> dict[str, Any]:
+    """Describe every path that machines use, in OpenAPI 3.1."""
+    bundle, contract = service.bundle, service.contract
+    about = (
+        f"Answers with {contract.label(contract.target)}, from the model {bundle.manifest['name']}. "
+        "Errors are problem documents (RFC 9457) that name each fault by a JSON pointer."
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": bundle.manifest.get("title", bundle.manifest["name"]), "version": "1", "description": about},
+        "paths": {
+            "/predict": {"post": _predict(service, max_records)},
+            "/invocations": {"post": _invocations(service)},
+            "/ping": {"get": _get("Whether the service can answer, as SageMaker asks", _state("ready"), ready=True)},
+            "/healthz": {"get": _get("Whether the process is alive", _state("alive"))},
+            "/readyz": {"get": _get("Whether a verified bundle is loaded", _state("ready"), ready=True)},
+            "/model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},
+            "/openapi.json": {"get": _get("This description", OBJECT, ready=True)},
+            "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain")},
+        },
+        "components": {"schemas": _schemas(service)},
+    }
+
+
+def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application/json", ready: bool = False) -> Any:
+    answers = {"200": {"description": summary, "content": {media_type: {"schema": schema}}}}
+    return {"summary": summary, "responses": answers | (_problems(503) if ready else {})}
+
+
+def _state(status: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": {"const": status}, "version": {"type": "string"}},
+    }
+
+
+def example(contract: Contract) -> dict[str, Any]:
+    """Make one record of the columns' examples, the identifier included."""
+    name = contract.identifier
+    named = {name: contract.columns[name].example} if name and contract.columns[name].example is not None else {}
+    return named | contract.example()
+
+
+def _predict(service: Service, most: int) -> dict[str, Any]:
+    contract = service.contract
+    return {
+        "summary": f"Predict {contract.target} for one record, an array of them, or a CSV file",
+        "description": "An absent optional field and null mean the same. A category is a string or a whole number: "
+        f'60 and "60" are one. A request holds at most {most:,} records. '
+        "In CSV an empty cell is missing, and so is what pandas reads as missing, such as NA. "
+        "If Accept asks for text/csv, the answer is the table that was sent, with columns for the prediction, its "
+        "warnings and, with partial=true, its errors.",
+        "parameters": [
+            {
+                "name": "partial",
+                "in": "query",
+                "description": "Answer the good records among faulty ones, which get their errors instead",
+                "schema": {"type": "boolean", "default": False},
+            }
+        ],
+        "requestBody": {"required": True, "content": _predict_bodies(contract)},
+        "responses": {
+            "200": _predictions(service),
+            **_problems(*ERRORS, refused=_refusal(service)),
+        },
+    }
+
+
+def _predict_bodies(contract: Contract) -> dict[str, Any]:
+    record = example(contract)
+    examples = {"one": {"value": record}, "several": {"value": [record, record]}}
+    return {
+        "application/json": {"schema": {"anyOf": [RECORD, _array(RECORD, minItems=1)]}, "examples": examples},
+        "text/csv": {"schema": _table_schema(contract), "example": _table(record)},
+    }
+
+
+def _predictions(service: Service) -> dict[str, Any]:
+    """Describe the answer, with what the model really answers to the example."""
+    bundle, record = service.bundle, example(service.contract)
+    sheet = csv_batch(_table(record).encode(), service.contract, 1)
+    batches = {"one": json_batch(record, 1), "partial": json_batch([record, _faulty(service.contract)], 2)}
+    examples = {
+        name: {"value": answer_document(answer(batch, service, partial=True), bundle)}
+        for name, batch in batches.items()
+    }
+    table = answer_table(answer(sheet, service), sheet, bundle, partial=False)
+    content = {
+        "application/json": {"schema": PREDICTIONS, "examples": examples},
+        "text/csv": {"schema": STRING, "example": table},
+    }
+    return {"description": "One entry for every record, in order", "headers": MODEL_HEADERS, "content": content}
+
+
+def _faulty(contract: Contract) -> dict[str, Any]:
+    return {contract.features[0]: True}
+
+
+def _refusal(service: Service) -> dict[str, Any]:
+    try:
+        answer(json_batch(_faulty(service.contract), 1), service)
+    except Problem as problem:
+        return problem.document()
+    raise AssertionError("a record that holds one boolean keeps to no contract")
+
+
+def _table(record: dict[str, Any]) -> str:
+    return _csv_line(record.keys()) + _csv_line(record.values())
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else _csv_line([value]).rstrip("\n")
+
+
+def _table_schema(contract: Contract) -> dict[str, Any]:
+    """Describe a CSV file by a pattern, which is narrower than what is accepted: values that training saw."""
+    cells = []
+    for name in contract.features:
+        column = contract.columns[name]
+        values = [*(column.seen_categories or column.categories or ()), column.seen_minimum, column.seen_maximum]
+        texts = dict.fromkeys(_cell(value) for value in (column.example, *values) if value is not None)
+        cells.append(f"({'|'.join(map(re.escape, texts))}){'' if column.required else '?'}")
+    about = "A header, then a row for each record; columns in any order, optional ones may be left out"
+    pattern = f"^{re.escape(_csv_line(contract.features))}({','.join(cells)}\n)+$"
+    return STRING | {"description": about, "pattern": pattern}
+
+
+def _invocations(service: Service) -> dict[str, Any]:
+    contract = service.contract
+    record = example(contract)
+    names = [name for name in known_names(contract) if name in record]
+    values = [{"$ref": f"#/components/schemas/Record/properties/{escaped(name)}"} for name in names]
+    row = {"type": "array", "prefixItems": values, "minItems": len(names), "maxItems": len(names)}
+    split = {
+        "type": "object",
+        "properties": {"columns": {"const": names}, "data": _array(row, minItems=1), "index": {"type": "array"}},
+        "required": ["columns", "data"],
+        "additionalProperties": False,
+    }
+    forms = {
+        "dataframe_records": (_array(RECORD, minItems=1), [record]),
+        "dataframe_split": (split, {"columns": names, "data": [[record[name] for name in names]]}),
+        "instances": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, [record]),
+        "inputs": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, {name: [value] for name, value in record.items()}),
+    }
+    schemas = [
+        {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+        for name, (schema, _) in forms.items()
+    ]
+    body = {
+        "application/json": {
+            "schema": {"anyOf": schemas},
+            "examples": {name: {"value": {name: value}} for name, (_, value) in forms.items()},
+        },
+        "text/csv": {"schema": _table_schema(contract), "example": _table(record)},
+    }
+    answered = [each["prediction"] for each in answer(json_batch(record, 1), service)]
+    numbers = {"type": "object", "required": ["predictions"], "properties": {"predictions": _array(NUMBER)}}
+    content = {"application/json": {"schema": numbers, "example": {"predictions": answered}}}
+    return {
+        "summary": "The same for clients of MLflow and SageMaker: one number a record",
+        "description": "The columns of dataframe_split may come in any order, inputs may also be an object of columns, "
+        "NaN means null, and members named params and signature_name are read and not used.",
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "200": {"description": "One number a record, in order", "headers": MODEL_HEADERS, "content": content},
+            **_problems(*ERRORS, refused=_refusal(service)),
+        },
+    }
+
+
+def _array(items: dict[str, Any], **limits: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, **limits}
+
+
+def _problems(*statuses: int, refused: dict[str, Any] | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        str(status): {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: content | ({"example": refused} if status == 422 else {})},
+        }
+        for status in statuses
+    }
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _schemas(service: Service) -> dict[str, Any]:
+    contract = service.contract
+    record = service.records.json_schema()
+    fault = _object(["pointer", "detail"], pointer=STRING, detail=STRING, expected=STRING, got=STRING)
+    warning = _object(["kind", "feature", "detail"], kind={"enum": list(WARNINGS)}, feature=STRING, detail=STRING)
+    interval = _object(["level", "low", "high"], level=NUMBER, low=NUMBER, high=NUMBER)
+    named = {contract.identifier: record["properties"][contract.identifier]} if contract.identifier else {}
+    prediction = NUMBER | {"description": contract.label(contract.target)}
+    priced = _object(
+        ["prediction", "warnings"], **named, prediction=prediction, interval=interval, warnings=_array(warning)
+    )
+    document = _object(
+        ["model", "version", "target", "unit", "predictions"],
+        model={"const": service.bundle.manifest["name"]},
+        version={"const": service.bundle.version},
+        target={"const": contract.target},
+        unit={"const": contract.unit},
+        predictions=_array({"anyOf": [priced, _object(["errors"], **named, errors=_array(fault))]}),
+    )
+    problem = _object(
+        ["type", "title", "status", "detail", "request_id"],
+        type=STRING, title=STRING, status={"type": "integer"}, detail=STRING, errors=_array(fault), request_id=STRING,
+    )  # fmt: skip
+    return {"Record": record, "Predictions": document, "Problem": problem}

@@ -1,0 +1,162 @@
+"""Pages for people: a form made from the contract, a CSV for many records, the interface to try, the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, render_template, request, send_from_directory
+from werkzeug.exceptions import RequestEntityTooLarge
+
+import modelbundle
+from app.answers import answer_table
+from app.checks import escaped, expected, known_names
+from app.openapi import openapi_document
+from app.predict import answered
+from app.problems import Problem
+from app.reading import Batch, cells_to_record, csv_batch
+from app.service import Service, service
+from modelbundle.amounts import amount, plain
+
+if TYPE_CHECKING:
+    from modelbundle.contract import Column
+
+STATIC = Path(__file__).parent / "static"
+# The reports bring their own styles inside them, and are not among the verified files: they may run nothing at all.
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One field of the form: the column it asks for, what stands in it, and what is wrong with that."""
+
+    name: str
+    column: Column
+    value: str
+    fault: str
+
+    @property
+    def choices(self) -> list[str]:
+        """Categories to choose from, in the contract's order; none for a number or an open list."""
+        return list(self.column.categories or self.column.seen_categories or [])
+
+    @property
+    def hint(self) -> str:
+        """What training saw, for a number."""
+        if self.column.seen_minimum is None or self.column.seen_maximum is None:
+            return ""
+        return f"{plain(self.column.seen_minimum)} to {plain(self.column.seen_maximum)} in training"
+
+
+def home() -> str:
+    """Show the form, with the contract's example filled in."""
+    return _page()
+
+
+def one() -> tuple[str, int]:
+    """Answer the form on the same page."""
+    contract = service().contract
+    sent = {name: request.form.get(name, "") for name in contract.features}
+    (answer,) = answered(Batch([cells_to_record(sent.items(), contract)], [""]), partial=True)
+    faults = {fault["pointer"]: fault["expected"] for fault in answer.get("errors", [])}
+    return _page(sent, answer, faults), 422 if faults else 200
+
+
+def many() -> Response | tuple[str, int]:
+    """Give the CSV file back with a prediction in each row, or with what is wrong with the row."""
+    try:
+        serving = service()
+        file = request.files.get("table")
+        if file is None or not file.filename:
+            raise Problem(400, "No file was chosen", "choose a CSV file with a header first")
+        batch = csv_batch(file.read(), serving.contract, current_app.config["MAX_RECORDS"])
+        answers = answered(batch, partial=True)
+    except RequestEntityTooLarge:
+        most = current_app.config["MAX_CONTENT_LENGTH"] / 2**20
+        return _page(alert=f"The file is too large: expected at most {most:,.1f} MB. Send it in parts."), 413
+    except Problem as problem:
+        details = "; ".join(fault["detail"] for fault in problem.members.get("errors", []))
+        return _page(alert=f"{problem.title}: {details or problem.detail}."), problem.status
+    table = answer_table(answers, batch, serving.bundle, partial=True)
+    response = Response(table, mimetype="text/csv")
+    response.headers["Content-Disposition"] = "attachment; filename=predictions.csv"
+    refused = sum("errors" in answer for answer in answers)
+    response.headers["Records-Priced"], response.headers["Records-Refused"] = str(len(answers) - refused), str(refused)
+    return response
+
+
+def docs() -> str:
+    """Show the interface, with a request to send for each path."""
+    document = openapi_document(service(), current_app.config["MAX_RECORDS"])
+    contract = service().contract
+    return render_template(
+        "docs.html", document=document, contract=contract, expected=expected, facts=_facts(service())
+    )
+
+
+def report() -> Response:
+    """Show the front page of the reports of the model that is served; its links lead below /report/."""
+    return _report(service().bundle.folder / "reports", "report.html")
+
+
+def report_page(page: str) -> Response:
+    """Show one of the other pages of the reports."""
+    return _report(service().bundle.folder / "reports" / "report", page)
+
+
+def static(name: str) -> Response:
+    """Give the pages their style and script."""
+    folder = Path(modelbundle.__file__).parent if name == "look.css" else STATIC
+    response = send_from_directory(folder, name)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def unavailable(problem: Problem) -> tuple[str, int]:
+    """Tell a person why there is no page."""
+    return render_template("unavailable.html", problem=problem, facts=None), problem.status
+
+
+def _report(folder: Path, page: str) -> Response:
+    response = send_from_directory(folder, page)
+    response.headers["Content-Security-Policy"] = REPORT_POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _page(
+    sent: dict[str, str] | None = None,
+    answer: dict[str, Any] | None = None,
+    faults: dict[str, str] | None = None,
+    alert: str = "",
+) -> str:
+    serving = service()
+    contract = serving.contract
+    values = contract.example() if sent is None else sent
+    faults = faults or {}
+    inputs = [
+        Input(name, contract.columns[name], str(values.get(name, "")), faults.pop(f"/{escaped(name)}", ""))
+        for name in contract.features
+    ]
+    return render_template(
+        "home.html", inputs=inputs, answer=answer, alert=alert, others=faults, contract=contract, facts=_facts(serving),
+        amount=amount, header=",".join(known_names(contract)),
+    )  # fmt: skip
+
+
+def _facts(serving: Service) -> dict[str, Any]:
+    """Say in a few words what is served: title, version and typical error."""
+    manifest = serving.bundle.manifest
+    return {
+        "title": manifest.get("title", manifest["name"]),
+        "winner": manifest.get("winner", ""),
+        "version": serving.bundle.version,
+        "errors": [
+            f"{metric['label']} {amount(metric['holdout'], metric['unit'])}"
+            for metric in manifest.get("metrics", {}).values()
+        ],
+    }

@@ -1,0 +1,101 @@
+"""Prices for machines: /predict in the project's own form, /invocations in MLflow's and SageMaker's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, g, request
+
+from app import metrics
+from app.answers import answer, answer_document, answer_table
+from app.problems import Problem
+from app.reading import csv_batch, json_batch, mlflow_batch, read_json
+from app.service import service
+
+if TYPE_CHECKING:
+    from app.answers import Answer
+    from app.reading import Batch
+    from modelbundle.bundle import Bundle
+
+
+def predict() -> Response:
+    """Answer one record, an array of them, or a CSV file; ?partial=true answers the good ones among faulty ones."""
+    serving = service()
+    (partial,) = _flags("partial")
+    kind = _body_kind()
+    batch = _csv() if kind == "csv" else json_batch(read_json(request.get_data()), _most())
+    answers = answered(batch, partial=partial)
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        table = answer_table(answers, batch, serving.bundle, partial=partial)
+        response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
+    else:
+        response = current_app.json.response(answer_document(answers, serving.bundle))
+    return _named(response, serving.bundle)
+
+
+def invocations() -> Response:
+    """Answer what clients of MLflow and SageMaker send: one number a record."""
+    serving = service()
+    _flags()
+    batch = _csv() if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
+    answers = answered(batch, partial=False)
+    numbers = [each["prediction"] for each in answers]
+    return _named(current_app.json.response({"predictions": numbers}), serving.bundle)
+
+
+def ping() -> Any:
+    """Say that the service can answer, as SageMaker asks."""
+    return {"status": "ready", "version": service().bundle.version}
+
+
+def answered(batch: Batch, *, partial: bool) -> list[Answer]:
+    """Answer a batch as `answer` does, and count what became of its records."""
+    g.records = len(batch.records)
+    try:
+        answers = answer(batch, service(), partial=partial)
+    except Problem:
+        metrics.count_refused(len(batch.records))
+        raise
+    metrics.count_answers(answers)
+    return answers
+
+
+def _named(response: Response, bundle: Bundle) -> Response:
+    """Name the model in the headers too: a CSV or a bare list of numbers has no other place for it."""
+    response.headers["Model-Name"] = bundle.manifest["name"].encode("ascii", "replace").decode()
+    response.headers["Model-Version"] = bundle.version
+    return response
+
+
+def _flags(*known: str) -> list[bool]:
+    """Read the query's parameters, which are true or false; an unknown one is an error, for it may be misspelt."""
+    for name, values in request.args.lists():
+        if name not in known:
+            allowed = f"expected {' or '.join(known)}" if known else "expected none here"
+            raise Problem(400, "Unknown parameter", f"{allowed}; got {name[:80]!r}")
+        if len(values) > 1 or values[0] not in ("true", "false"):
+            raise Problem(
+                400, "Unknown value of a parameter", f"expected {name}=true or {name}=false; got {values!s:.80}"
+            )
+    return [request.args.get(name) == "true" for name in known]
+
+
+def _body_kind() -> str:
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise Problem(415, "Unsupported media type", f"expected a body as it is; got one encoded as {encoding[:80]!r}")
+    if request.mimetype == "text/csv":
+        return "csv"
+    if request.is_json:
+        return "json"
+    came = request.mimetype[:80] or "none"
+    raise Problem(415, "Unsupported media type", f"expected Content-Type application/json or text/csv; got {came}")
+
+
+def _csv() -> Batch:
+    charset = request.mimetype_params.get("charset", "utf-8")
+    return csv_batch(request.get_data(), service().contract, _most(), charset)
+
+
+def _most() -> int:
+    return current_app.config["MAX_RECORDS"]

@@ -1,0 +1,203 @@
+"""Body in, records out: JSON, CSV, HTML forms, and the forms that clients of MLflow and SageMaker send."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from app.checks import Fault, fault, shown
+from app.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from modelbundle.contract import Contract
+
+# What a cell of a CSV file says where it is missing: what pandas takes for missing, and training with it.
+MISSING = {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
+MISSING |= {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Python refuses to read or write a longer whole number, since that takes time with its square.
+MAX_DIGITS = 4300
+# Only these: some of Python's other codecs take very long.
+CHARSETS = {
+    "utf-8": "utf-8-sig",
+    "utf8": "utf-8-sig",
+    "us-ascii": "ascii",
+    "iso-8859-1": "latin-1",
+    "latin-1": "latin-1",
+    "windows-1252": "cp1252",
+    "utf-16": "utf-16",
+}
+MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
+MLFLOW_UNUSED = ("params", "signature_name")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The records of one request, as they came.
+
+    pointers: where each stands in what was sent; faults: what was wrong with a record before its fields could be read,
+    by its number; table: the rows of text, if they came as a table, the header first.
+    """
+
+    records: list[Any]
+    pointers: list[str]
+    faults: dict[int, Fault] = field(default_factory=dict)
+    table: list[list[str]] = field(default_factory=list)
+
+
+def read_json(body: bytes) -> Any:
+    """Read JSON; NaN and Infinity, which are none, are kept for the check to name them. Raises Problem 400."""
+    try:
+        return json.loads(body, parse_int=_whole_number, object_pairs_hook=_object)
+    except RecursionError:
+        raise Problem(400, "The body is not JSON", "it is nested too deeply") from None
+    except ValueError as error:
+        raise Problem(400, "The body is not JSON", str(error)) from None
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else math.inf
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"names stand twice in one object: {_twice(name for name, _ in pairs)}")
+    return members
+
+
+def _twice(names: Iterable[str]) -> str:
+    return shown(", ".join(name for name, count in Counter(names).items() if count > 1))
+
+
+def json_batch(sent: Any, most: int) -> Batch:
+    """Take one object, or an array of at most `most` objects; raises Problem 413."""
+    return _batch(sent, most) if isinstance(sent, list) else Batch([sent], [""])
+
+
+def _batch(records: list[Any], most: int, **more: Any) -> Batch:
+    _limit(len(records), most)
+    return Batch(records, [f"/{number}" for number in range(len(records))], **more)
+
+
+def _limit(count: int, most: int) -> None:
+    if count > most:
+        raise Problem(413, "Too many records", f"expected at most {most:,} records in one request; got more")
+
+
+def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8") -> Batch:
+    """Read a CSV file with a header and at most `most` records; its cells become what JSON would have held.
+
+    Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
+    """
+    if charset.lower() not in CHARSETS:
+        raise Problem(
+            415, "Unsupported media type", f"expected a charset of {', '.join(CHARSETS)}; got {charset!r:.80}"
+        )
+    title = "The body is not CSV"
+    try:
+        text = body.decode(CHARSETS[charset.lower()])
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        # read no further than to know that there are too many
+        rows = list(islice(filter(None, reader), most + 2))
+    except UnicodeDecodeError as error:
+        raise Problem(400, title, f"byte {error.start:,} is not {charset}: say charset=... or save as UTF-8") from None
+    except csv.Error as error:
+        raise Problem(400, title, str(error)) from None
+    if not rows:
+        raise Problem(400, title, "expected a header with the names of the columns; got an empty file")
+    header = [name.strip() for name in rows[0]]
+    if len(set(header)) < len(header):
+        raise Problem(400, title, f"names stand twice in the header: {_twice(header)}")
+    if len(header) == 1 and ";" in header[0]:
+        raise Problem(400, title, "expected commas between the columns; got semicolons")
+    _limit(len(rows) - 1, most)
+    records, faults = [], {}
+    for number, row in enumerate(rows[1:]):
+        if len(row) != len(header):
+            faults[number] = fault(f"/{number}", f"{len(header)} cells, as the header has", f"{len(row)} cells")
+        records.append(cells_to_record(zip(header, row, strict=False), contract))
+    return _batch(records, most, faults=faults, table=[header, *rows[1:]])
+
+
+def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dict[str, Any]:
+    """Turn the text of named cells into the values that JSON would have held; a missing cell is None."""
+    return {name: _value(name, text, contract) for name, text in cells}
+
+
+def _value(name: str, text: str, contract: Contract) -> Any:
+    column = contract.columns.get(name)
+    plain = text.strip()
+    if column is None or column.role == "target":
+        return text
+    if plain in MISSING and plain not in (column.categories or column.seen_categories or ()):
+        return None
+    if column.role == "identifier":
+        return int(plain) if re.fullmatch(r"-?[1-9]\d{0,17}|0", plain, re.ASCII) else text
+    if column.kind == "numeric" and NUMBER.fullmatch(plain):
+        return float(plain)
+    return text
+
+
+def mlflow_batch(sent: Any, most: int) -> Batch:
+    """Take the JSON of MLflow's scoring protocol, of at most `most` records; raises Problem 400 or 413.
+
+    pandas writes a missing cell as NaN there: it means null.
+    """
+    title = "The body is not of MLflow's scoring protocol"
+    names = [name for name in sent if name not in MLFLOW_UNUSED] if isinstance(sent, dict) else []
+    if len(names) != 1 or names[0] not in MLFLOW_FORMS:
+        came = f"members {shown(', '.join(names))}" if names else shown(sent)
+        raise Problem(400, title, f"expected an object with one of {', '.join(MLFLOW_FORMS)}; got {came}")
+    (name,) = names
+    data = sent[name]
+    if name == "dataframe_split":
+        records = _from_split(data, title, most)
+    elif isinstance(data, dict) and name != "dataframe_records":
+        records = _from_columns(data, name, title, most)
+    elif isinstance(data, list):
+        records = data
+    else:
+        raise Problem(400, title, f"expected an array of objects in {name}; got {shown(data)}")
+    records = [
+        {key: None if value != value else value for key, value in record.items()}
+        if isinstance(record, dict)
+        else record
+        for record in records
+    ]
+    return _batch(records, most)
+
+
+def _from_split(data: Any, title: str, most: int) -> list[dict[str, Any]]:
+    if not (isinstance(data, dict) and set(data) <= {"columns", "data", "index"}):
+        raise Problem(400, title, f"expected dataframe_split to hold columns, data and index alone; got {shown(data)}")
+    columns, rows, index = data.get("columns"), data.get("data"), data.get("index", [])
+    if not isinstance(index, list):
+        raise Problem(400, title, f"expected the index of dataframe_split to be an array; got {shown(index)}")
+    if not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
+        raise Problem(400, title, "expected dataframe_split to hold columns, an array of names")
+    if len(set(columns)) < len(columns):
+        raise Problem(400, title, "expected the columns of dataframe_split to differ from each other")
+    if not (isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(columns) for row in rows)):
+        raise Problem(400, title, f"expected dataframe_split to hold data, an array of rows of {len(columns)} values")
+    _limit(len(rows), most)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _from_columns(data: Mapping[str, Any], name: str, title: str, most: int) -> list[dict[str, Any]]:
+    if not any(isinstance(values, list) for values in data.values()):
+        return [dict(data)]
+    lengths = {len(values) if isinstance(values, list) else -1 for values in data.values()}
+    if len(lengths) != 1:
+        raise Problem(400, title, f"expected the columns in {name} to be arrays of one length")
+    _limit(max(lengths), most)
+    return [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]

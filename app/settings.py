@@ -1,0 +1,58 @@
+"""What the environment may set, each with its default and its limits: `python -m app --help` prints this list."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsProblem(ValueError):
+    """A value in the environment that cannot be used, with what was expected."""
+
+
+class Settings(BaseModel):
+    """How the app runs; each field is read from the environment variable of its name in capitals."""
+
+    # without the namespace pydantic would warn of model_version
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    models: Path = Field(ROOT / "models", description="folder with the bundles and the file `current`")
+    model_version: str = Field("", description="serve this version and no other, whatever `current` says")
+    max_records: int = Field(10_000, ge=1, le=1_000_000, description="most records in one request")
+    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1000, le=2**30, description="largest body of a request")
+    request_seconds: int = Field(60, ge=1, le=3600, description="longest time to read and answer one request")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(5000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(0, ge=0, le=512, description="worker processes; 0 for one a processor")
+    threads: int = Field(8, ge=1, le=512, description="threads of a worker, most of them to wait for slow clients")
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; an unset or empty variable means the default. Raises SettingsProblem."""
+    texts = {name: environment.get(name.upper(), "").strip() for name in Settings.model_fields}
+    try:
+        return Settings.model_validate({name: text for name, text in texts.items() if text})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        properties = Settings.model_json_schema()["properties"][name]
+        limits = f"a number from {properties['minimum']} to {properties['maximum']}"
+        raise SettingsProblem(f"{name.upper()} should be {limits}; found {texts[name]!r}") from None
+
+
+def describe_settings() -> str:
+    """List the variables with their meanings and defaults, one a line."""
+    lines = []
+    for name, setting in Settings.model_fields.items():
+        shown = "models/ beside app/" if name == "models" else setting.default
+        default = f" (default: {shown})" if shown != "" else ""
+        lines.append(f"  {name.upper():<16}{setting.description}{default}")
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+// The page without a reload. Without this script the same forms work, and the server answers with the whole page.
+"use strict";
+
+const one = document.getElementById("one");
+const many = document.getElementById("many");
+
+function alertText(text) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "alert";
+  paragraph.textContent = text;
+  return paragraph;
+}
+
+async function send(form, path) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    return await fetch(path, { method: "POST", body: new FormData(form), headers: { Accept: "text/html" } });
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function pageOf(response) {
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+// Take over what the server's page says: the answer, and what is wrong with each field.
+function takeOver(page) {
+  const answer = page.getElementById("answer");
+  if (!answer) throw new Error("the server's answer was not a page of this form");
+  document.getElementById("answer").replaceChildren(...answer.childNodes);
+  for (const field of one.querySelectorAll("[name]")) {
+    const theirs = page.getElementById(field.id);
+    field.toggleAttribute("aria-invalid", false);
+    if (theirs?.getAttribute("aria-invalid")) field.setAttribute("aria-invalid", "true");
+    document.getElementById(`${field.id}-fault`).textContent = page.getElementById(`${field.id}-fault`)?.textContent ?? "";
+  }
+}
+
+let newest = 0;
+
+async function predictOne() {
+  const mine = (newest += 1);
+  try {
+    const page = await pageOf(await send(one, "/"));
+    // a slow answer to an older question must not replace a newer one
+    if (mine === newest) takeOver(page);
+  } catch (error) {
+    document.getElementById("answer").replaceChildren(alertText(`The server could not be asked: ${error.message}.`));
+  }
+}
+
+one.addEventListener("submit", (event) => {
+  event.preventDefault();
+  predictOne();
+});
+
+// Once there is an answer, it follows what is changed.
+one.addEventListener("change", () => {
+  if (document.querySelector("#answer .price") && one.checkValidity()) predictOne();
+});
+
+many.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const place = document.getElementById("table-answer");
+  place.textContent = "Predicting …";
+  try {
+    const response = await send(many, "/table");
+    if (!(response.headers.get("Content-Type") ?? "").startsWith("text/csv")) {
+      const theirs = (await pageOf(response)).getElementById("table-answer");
+      place.replaceChildren(...(theirs?.childNodes ?? [alertText(`The server answered ${response.status}.`)]));
+      return;
+    }
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = "predictions.csv";
+    link.textContent = "Download predictions.csv";
+    const [priced, refused] = ["Records-Priced", "Records-Refused"].map((name) => Number(response.headers.get(name)));
+    const told = document.createElement("p");
+    told.textContent = `${priced.toLocaleString("en-US")} predicted, ${refused.toLocaleString("en-US")} refused`;
+    told.append(refused ? " (the column errors says why). " : ". ", link);
+    place.replaceChildren(told);
+  } catch (error) {
+    place.replaceChildren(alertText(`The server could not be asked: ${error.message}.`));
+  }
+});

@@ -1,0 +1,119 @@
+"""The check of records against the contract: one fault a field, each with what was expected and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.checks import Fault, faults_of, record_type
+from modelbundle.contract import Contract
+
+PRICE = {"role": "target", "kind": "numeric"}
+
+
+def faults(columns: dict[str, Any], record: Any, pointer: str = "") -> list[Fault]:
+    contract = Contract.model_validate({"columns": columns | {"Price": PRICE}})
+    return faults_of(record, pointer, contract, record_type(contract), suggest=True)
+
+
+def details(columns: dict[str, Any], record: Any) -> list[str]:
+    return [fault["detail"] for fault in faults(columns, record)]
+
+
+@pytest.mark.parametrize("value", ["RL", "never seen", 60, 60.0, None])
+def test_a_category_is_a_string_or_a_whole_number(value: Any):
+    assert faults({"Zone": {"kind": "categorical", "categories": ["RL"]}}, {"Zone": value}) == []
+
+
+@pytest.mark.parametrize("value", [True, 60.5, [], {}, "", float("nan"), float("inf"), "\ud800"])
+def test_anything_else_is_no_category(value: Any):
+    (detail,) = details({"Zone": {"kind": "categorical"}}, {"Zone": value})
+
+    assert detail.startswith("Zone: expected a category, as a string or a whole number; got ")
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        ("5", '"5"'),
+        (True, "true"),
+        ([5], "an array of 1 values"),
+        ({}, "an object of 0 fields"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        (10**400, "1" + "0" * 78 + "…"),
+        (1, "1"),
+        (9.5, "9.5"),
+    ],
+)
+def test_a_number_is_finite_and_within_its_limits(value: Any, got: str):
+    columns = {"Area": {"kind": "numeric", "minimum": 2, "maximum": 9, "unit": "sq ft"}}
+
+    assert faults(columns, {"Area": value}, "/3") == [
+        {
+            "pointer": "/3/Area",
+            "detail": f"Area: expected a number from 2 to 9 (sq ft); got {got}",
+            "expected": "a number from 2 to 9 (sq ft)",
+            "got": got,
+        }
+    ]
+
+
+@pytest.mark.parametrize("value", [2, 9.0, 5, None])
+def test_a_number_at_its_limits_is_fine(value: Any):
+    assert faults({"Area": {"kind": "numeric", "minimum": 2, "maximum": 9}}, {"Area": value}) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, "a finite number"),
+        ({"minimum": 0}, "a number of at least 0"),
+        ({"maximum": 1234567}, "a number of at most 1,234,567"),
+        ({"minimum": 1700, "maximum": 2100}, "a number from 1700 to 2100"),
+    ],
+)
+def test_a_limit_is_told_in_full(limits: dict[str, float], expected: str):
+    (fault,) = faults({"Area": {"kind": "numeric"} | limits}, {"Area": "x"})
+
+    assert fault["expected"] == expected
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+@pytest.mark.parametrize(("record", "got"), [({}, "nothing"), ({"Area": None}, "null")])
+def test_a_required_value_may_not_be_missing(kind: str, record: dict[str, Any], got: str):
+    (detail,) = details({"Area": {"kind": kind, "required": True}}, record)
+
+    assert detail.startswith("Area is required: expected ")
+    assert detail.endswith(f"; got {got}")
+
+
+@pytest.mark.parametrize("name", ["1stFlr SF", "class", "model_config", "_x", "copy", "a/b~c", "né"])
+def test_a_column_may_have_any_name(name: str):
+    columns = {name: {"kind": "numeric", "required": True}}
+
+    assert faults(columns, {name: 1}) == []
+    assert faults(columns, {})[0]["pointer"] == "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def test_the_schema_of_a_record_is_that_of_its_check():
+    contract = Contract.model_validate(
+        {
+            "columns": {
+                "Id": {"role": "identifier", "kind": "numeric"},
+                "Zone": {"kind": "categorical", "example": "RL"},
+                "Area": {"kind": "numeric", "required": True, "unit": "sq ft", "minimum": 0, "description": "Size"},
+                "Price": PRICE,
+            }
+        }
+    )
+    schema = record_type(contract).json_schema()
+
+    assert schema["required"] == ["Area"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["Area"] == {
+        "type": "number", "minimum": 0.0, "title": "Area (sq ft)", "description": "Size", "examples": [],
+    }  # fmt: skip
+    assert {"type": "integer"} in schema["properties"]["Zone"]["anyOf"]
+    assert "Price" not in schema["properties"]
