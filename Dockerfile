@@ -52,12 +52,7 @@ COPY app app
 COPY --chown=0:0 --from=pipeline /project/models models
 # Compiled here, since the service may not write; readable for it, whatever rights the files had in the checkout.
 RUN /opt/venv/bin/python -m compileall -q app modelbundle && chmod -R u=rwX,go=rX .
-# - OMP, OPENBLAS: one thread for linear algebra, as in training and make serve, so that prices agree to the last bit.
-# - GUNICORN_CMD_ARGS: workers show that they live by touching a file. /dev/shm is in memory, and containers have it
-#   writable even where the root is read-only: docker run --read-only needs no --tmpfs.
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-    GUNICORN_CMD_ARGS="--worker-tmp-dir /dev/shm" \
     HOST=0.0.0.0 PORT=5000
 EXPOSE 5000
 # A number, since Kubernetes' runAsNonRoot cannot check a name; without an account, since nothing here needs one.
@@ -66,12 +61,12 @@ USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; \
         service = http.client.HTTPConnection(os.environ['HOST'], int(os.environ['PORT']), timeout=4); \
-        service.request('GET', '/healthz'); \
+        service.request('GET', '/readyz'); \
         sys.exit(service.getresponse().status != 200)"]
 # --build-arg COMMIT="$(git describe --always --dirty --abbrev=12)"; late, since what follows is made again with it.
 ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="house-prices" \
-      org.opencontainers.image.description="The model that the notebooks made: /predict, /healthz, /report" \
+      org.opencontainers.image.description="The model that the notebooks made: a page at /, /predict, /report" \
       org.opencontainers.image.revision="${COMMIT}"
 # A list: no shell stands between, and SIGTERM reaches gunicorn.
 CMD ["python", "-m", "app"]

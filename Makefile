@@ -11,10 +11,10 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all lint format bench contract lock image clean env
+.PHONY: help run report serve lab test test-unit test-all lint format bench bench-server contract lock image clean env
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Another problem: make run CONF=conf/yours.yaml. Another Python: make env PYTHON=python3.13."
 
 run: env ## run the notebooks that changed; ends with the ranking, the bundle and the report
@@ -50,6 +50,9 @@ format: env ## mend the style of code and notebooks
 
 bench: env ## time the main job against a plain script with the same fits
 	@$(BIN)/python benchmarks/main_job.py
+
+bench-server: env ## measure the kinds and numbers of server processes against each other (needs wrk)
+	@$(BIN)/python benchmarks/server.py
 
 contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
 	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))

@@ -54,6 +54,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     except BundleProblem as problem:
         app.extensions["service"] = problem
         access.log_event("not ready", reason=str(problem))
+    else:
+        bundle = app.extensions["service"].bundle
+        access.log_event("ready", model=bundle.manifest["name"], version=bundle.version)
     for path, view in (FOR_PEOPLE | FOR_MACHINES).items():
         app.add_url_rule(path, f"GET {path}", view)
     for path, view in (FORMS | PRICES).items():

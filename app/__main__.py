@@ -9,6 +9,7 @@ import socket
 import sys
 
 from app.settings import ROOT, Settings, SettingsProblem, describe_settings, read_settings
+from modelbundle.bundle import BundleProblem, current_folder
 
 
 def main() -> int:
@@ -28,6 +29,10 @@ def main() -> int:
     except (OSError, SettingsProblem) as error:
         print(f"make serve: {error}", file=sys.stderr)
         return 1
+    try:
+        current_folder(settings.models, settings.model_version)
+    except BundleProblem as problem:
+        print(f"make serve: {problem}. Started all the same; the answer is 503 until a restart", file=sys.stderr)
     for library in ("OMP", "OPENBLAS", "MKL"):
         # one thread for linear algebra, as in training, so that prices agree to the last bit
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

@@ -43,7 +43,7 @@ def watch(app: Flask) -> None:
 
 def log_event(event: str, **facts: object) -> None:
     """Write one line about the service itself."""
-    log.warning("%s", json.dumps({"time": _now(), "event": event, **facts}))
+    log.info("%s", json.dumps({"time": _now(), "event": event, **facts}))
 
 
 def log_to_standard_output() -> None:

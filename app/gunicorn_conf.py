@@ -18,6 +18,8 @@ from app import access  # noqa: E402
 from app.settings import read_settings  # noqa: E402
 
 _settings = read_settings()
+# before the app is loaded, which writes there whether it is ready
+access.log_to_standard_output()
 
 wsgi_app = "app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
@@ -33,11 +35,6 @@ keepalive = 5  # seconds
 worker_tmp_dir = _folder
 # Nothing but the port can steer the server, and nothing is written to the home folder.
 control_socket_disable = True
-
-
-def on_starting(server: Any) -> None:
-    """Send the log to the standard output before the app is loaded, which writes to it."""
-    access.log_to_standard_output()
 
 
 def child_exit(server: Any, worker: Any) -> None:

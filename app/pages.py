@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, render_template, request, send_from_directory
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.utils import safe_join
 
 import modelbundle
 from app.answers import answer_table
@@ -28,6 +29,7 @@ REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+REPORT_NAV = '<nav aria-label="Reports">'
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,12 @@ def unavailable(problem: Problem) -> tuple[str, int]:
 
 
 def _report(folder: Path, page: str) -> Response:
-    response = send_from_directory(folder, page)
+    path = safe_join(str(folder), page)
+    if path is None or not Path(path).is_file():
+        raise NotFound
+    # read from a disk a report has nowhere to go back to, here it has
+    html = Path(path).read_text(encoding="utf-8").replace(REPORT_NAV, f'{REPORT_NAV}\n<a href="/">Predict</a>', 1)
+    response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -122,7 +122,7 @@ def test_the_health_check_asks_the_port_that_the_service_was_given():
     command = json.loads(check[check.index("[") :])
 
     assert command[0] == "python"
-    assert "/healthz" in command[-1]
+    assert "/readyz" in command[-1]
     assert "os.environ['PORT']" in command[-1]
 
 
