@@ -54,8 +54,19 @@ def answer(batch: Batch, service: Service, *, partial: bool = False) -> list[Ans
 
 def _predictions(batch: Batch, service: Service, faults: dict[int, list[Fault]]) -> dict[int, float]:
     good = [number for number in range(len(batch.records)) if number not in faults]
-    values = service.bundle.predict([batch.records[number] for number in good]) if good else []
+    values = _predict([batch.records[number] for number in good], service.bundle)
     return dict(zip(good, values, strict=True))
+
+
+def _predict(records: list[Any], bundle: Bundle) -> list[float]:
+    """Predict; a record on which the model's arithmetic fails gets NaN, and the others their answers."""
+    try:
+        return bundle.predict(records) if records else []
+    except (ValueError, ArithmeticError):
+        if len(records) == 1:
+            return [math.nan]
+        half = len(records) // 2
+        return _predict(records[:half], bundle) + _predict(records[half:], bundle)
 
 
 def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:

@@ -55,11 +55,7 @@ def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application
 
 
 def _state(status: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["status"],
-        "properties": {"status": {"const": status}, "version": {"type": "string"}},
-    }
+    return _object("status", {"status": {"const": status}, "version": STRING})
 
 
 def example(contract: Contract) -> dict[str, Any]:
@@ -189,7 +185,7 @@ def _invocations(service: Service) -> dict[str, Any]:
         "text/csv": {"schema": _table_schema(contract), "example": _table(record)},
     }
     answered = [each["prediction"] for each in answer(json_batch(record, 1), service)]
-    numbers = {"type": "object", "required": ["predictions"], "properties": {"predictions": _array(NUMBER)}}
+    numbers = _object("predictions", {"predictions": _array(NUMBER)})
     content = {"application/json": {"schema": numbers, "example": {"predictions": answered}}}
     return {
         "summary": "The same for clients of MLflow and SageMaker: one number a record",
@@ -218,31 +214,31 @@ def _problems(*statuses: int, refused: dict[str, Any] | None = None) -> dict[str
     }
 
 
-def _object(required: list[str], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": required, "properties": properties}
+def _object(required: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": required.split(), "properties": properties}
 
 
 def _schemas(service: Service) -> dict[str, Any]:
     contract = service.contract
     record = service.records.json_schema()
-    fault = _object(["pointer", "detail"], pointer=STRING, detail=STRING, expected=STRING, got=STRING)
-    warning = _object(["kind", "feature", "detail"], kind={"enum": list(WARNINGS)}, feature=STRING, detail=STRING)
-    interval = _object(["level", "low", "high"], level=NUMBER, low=NUMBER, high=NUMBER)
+    fault = _object("pointer detail", dict.fromkeys(("pointer", "detail", "expected", "got"), STRING))
+    warning = _object("kind feature detail", {"kind": {"enum": list(WARNINGS)}, "feature": STRING, "detail": STRING})
+    interval = _object("level low high", dict.fromkeys(("level", "low", "high"), NUMBER))
     named = {contract.identifier: record["properties"][contract.identifier]} if contract.identifier else {}
     prediction = NUMBER | {"description": contract.label(contract.target)}
-    priced = _object(
-        ["prediction", "warnings"], **named, prediction=prediction, interval=interval, warnings=_array(warning)
-    )
-    document = _object(
-        ["model", "version", "target", "unit", "predictions"],
-        model={"const": service.bundle.manifest["name"]},
-        version={"const": service.bundle.version},
-        target={"const": contract.target},
-        unit={"const": contract.unit},
-        predictions=_array({"anyOf": [priced, _object(["errors"], **named, errors=_array(fault))]}),
-    )
-    problem = _object(
-        ["type", "title", "status", "detail", "request_id"],
-        type=STRING, title=STRING, status={"type": "integer"}, detail=STRING, errors=_array(fault), request_id=STRING,
-    )  # fmt: skip
-    return {"Record": record, "Predictions": document, "Problem": problem}
+    priced = {"prediction": prediction, "interval": interval, "warnings": _array(warning)}
+    answers = [_object("prediction warnings", named | priced), _object("errors", named | {"errors": _array(fault)})]
+    document = {
+        "model": {"const": service.bundle.manifest["name"]},
+        "version": {"const": service.bundle.version},
+        "target": {"const": contract.target},
+        "unit": {"const": contract.unit},
+        "predictions": _array({"anyOf": answers}),
+    }
+    texts = dict.fromkeys(("type", "title", "detail", "request_id"), STRING)
+    problem = texts | {"status": {"type": "integer"}, "errors": _array(fault)}
+    return {
+        "Record": record,
+        "Predictions": _object(" ".join(document), document),
+        "Problem": _object("type title status detail request_id", problem),
+    }

@@ -56,33 +56,33 @@ class Input:
 
 def home() -> str:
     """Show the form, with the contract's example filled in."""
-    return _page()
+    return _page(service())
 
 
 def one() -> tuple[str, int]:
     """Answer the form on the same page."""
-    contract = service().contract
-    sent = {name: request.form.get(name, "") for name in contract.features}
-    (answer,) = answered(Batch([cells_to_record(sent.items(), contract)], [""]), partial=True)
+    serving = service()
+    sent = {name: request.form.get(name, "") for name in serving.contract.features}
+    (answer,) = answered(Batch([cells_to_record(sent.items(), serving.contract)], [""]), serving, partial=True)
     faults = {fault["pointer"]: fault["expected"] for fault in answer.get("errors", [])}
-    return _page(sent, answer, faults), 422 if faults else 200
+    return _page(serving, sent, answer, faults), 422 if faults else 200
 
 
 def many() -> Response | tuple[str, int]:
     """Give the CSV file back with a prediction in each row, or with what is wrong with the row."""
+    serving = service()
     try:
-        serving = service()
         file = request.files.get("table")
         if file is None or not file.filename:
             raise Problem(400, "No file was chosen", "choose a CSV file with a header first")
         batch = csv_batch(file.read(), serving.contract, current_app.config["MAX_RECORDS"])
-        answers = answered(batch, partial=True)
+        answers = answered(batch, serving, partial=True)
     except RequestEntityTooLarge:
         most = current_app.config["MAX_CONTENT_LENGTH"] / 2**20
-        return _page(alert=f"The file is too large: expected at most {most:,.1f} MB. Send it in parts."), 413
+        return _page(serving, alert=f"The file is too large: expected at most {most:,.1f} MB. Send it in parts."), 413
     except Problem as problem:
         details = "; ".join(fault["detail"] for fault in problem.members.get("errors", []))
-        return _page(alert=f"{problem.title}: {details or problem.detail}."), problem.status
+        return _page(serving, alert=f"{problem.title}: {details or problem.detail}."), problem.status
     table = answer_table(answers, batch, serving.bundle, partial=True)
     response = Response(table, mimetype="text/csv")
     response.headers["Content-Disposition"] = "attachment; filename=predictions.csv"
@@ -93,10 +93,10 @@ def many() -> Response | tuple[str, int]:
 
 def docs() -> str:
     """Show the interface, with a request to send for each path."""
-    document = openapi_document(service(), current_app.config["MAX_RECORDS"])
-    contract = service().contract
+    serving = service()
+    document = openapi_document(serving, current_app.config["MAX_RECORDS"])
     return render_template(
-        "docs.html", document=document, contract=contract, expected=expected, facts=_facts(service())
+        "docs.html", document=document, contract=serving.contract, expected=expected, facts=_facts(serving)
     )
 
 
@@ -136,12 +136,12 @@ def _report(folder: Path, page: str) -> Response:
 
 
 def _page(
+    serving: Service,
     sent: dict[str, str] | None = None,
     answer: dict[str, Any] | None = None,
     faults: dict[str, str] | None = None,
     alert: str = "",
 ) -> str:
-    serving = service()
     contract = serving.contract
     values = contract.example() if sent is None else sent
     faults = faults or {}

@@ -15,6 +15,7 @@ from app.service import service
 if TYPE_CHECKING:
     from app.answers import Answer
     from app.reading import Batch
+    from app.service import Service
     from modelbundle.bundle import Bundle
 
 
@@ -23,8 +24,8 @@ def predict() -> Response:
     serving = service()
     (partial,) = _flags("partial")
     kind = _body_kind()
-    batch = _csv() if kind == "csv" else json_batch(read_json(request.get_data()), _most())
-    answers = answered(batch, partial=partial)
+    batch = _csv(serving) if kind == "csv" else json_batch(read_json(request.get_data()), _most())
+    answers = answered(batch, serving, partial=partial)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         table = answer_table(answers, batch, serving.bundle, partial=partial)
         response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
@@ -37,8 +38,8 @@ def invocations() -> Response:
     """Answer what clients of MLflow and SageMaker send: one number a record."""
     serving = service()
     _flags()
-    batch = _csv() if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
-    answers = answered(batch, partial=False)
+    batch = _csv(serving) if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
+    answers = answered(batch, serving, partial=False)
     numbers = [each["prediction"] for each in answers]
     return _named(current_app.json.response({"predictions": numbers}), serving.bundle)
 
@@ -48,11 +49,11 @@ def ping() -> Any:
     return {"status": "ready", "version": service().bundle.version}
 
 
-def answered(batch: Batch, *, partial: bool) -> list[Answer]:
+def answered(batch: Batch, serving: Service, *, partial: bool) -> list[Answer]:
     """Answer a batch as `answer` does, and count what became of its records."""
     g.records = len(batch.records)
     try:
-        answers = answer(batch, service(), partial=partial)
+        answers = answer(batch, serving, partial=partial)
     except Problem:
         metrics.count_refused(len(batch.records))
         raise
@@ -92,9 +93,9 @@ def _body_kind() -> str:
     raise Problem(415, "Unsupported media type", f"expected Content-Type application/json or text/csv; got {came}")
 
 
-def _csv() -> Batch:
+def _csv(serving: Service) -> Batch:
     charset = request.mimetype_params.get("charset", "utf-8")
-    return csv_batch(request.get_data(), service().contract, _most(), charset)
+    return csv_batch(request.get_data(), serving.contract, _most(), charset)
 
 
 def _most() -> int:

@@ -47,6 +47,14 @@ class Column(BaseModel):
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         return self
 
+    def usual_value(self) -> float | int | str | None:
+        """The example, or else a value that training saw; None where neither is known."""
+        if self.example is not None:
+            return self.example
+        if self.kind == "numeric":
+            return self.seen_minimum
+        return next(iter(self.seen_categories or self.categories or ()), None)
+
 
 class Contract(BaseModel):
     """The columns of one data set, in order: at least one feature, one numeric target, at most one identifier."""
@@ -107,6 +115,6 @@ class Contract(BaseModel):
         return f"{name} ({unit})" if unit else name
 
     def example(self) -> dict[str, Any]:
-        """One record made of the columns' examples, as a client would send it: features only."""
-        examples = {name: self.columns[name].example for name in self.features}
+        """One record as a client would send it, features only: the columns' examples, or values that training saw."""
+        examples = {name: self.columns[name].usual_value() for name in self.features}
         return {name: value for name, value in examples.items() if value is not None}
