@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.helpers.serving import environment, free_port, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import Project
 
 pytestmark = pytest.mark.run
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def environment(registry: Path, port: int | str) -> dict[str, str]:
-    return os.environ | {"MODELS": str(registry), "PORT": str(port)}
-
-
-@contextmanager
-def serving(registry: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server until the block ends; fails if it does not answer within a minute."""
-    command = [sys.executable, "-m", "app"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(registry, port), stderr=subprocess.DEVNULL) as server:
-        try:
-            limit = time.monotonic() + 60
-            while not answers(port):
-                assert server.poll() is None, "the server ended"
-                assert time.monotonic() < limit, "the server did not answer within a minute"
-                time.sleep(0.1)
-            yield server
-        finally:
-            server.terminate()
-
-
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:  # refused, reset or too slow: not yet
-        return False
 
 
 def refused(registry: Path, port: int | str) -> str:
