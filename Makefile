@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all lint format bench bench-server contract lock image clean env
+.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server contract lock image clean env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-unit: env ## run the unit tests alone, under 15 seconds
 
 test-all: env ## run all tests, the slow ones too
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+browser: ## install what the browser tests need beside Chromium: axe-core, by npm
+	@npm ci --silent --no-audit --no-fund --prefix tests/browser
 
 lint: env ## check the style of code and notebooks
 	@$(BIN)/ruff check

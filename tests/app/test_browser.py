@@ -1,0 +1,249 @@
+"""The pages in a real headless Chromium: without JavaScript too, by keyboard, on a phone, and as axe-core sees them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import ROOT
+from tests.helpers.serving import free_port, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, BrowserContext
+
+    from tests.conftest import Project
+
+pytestmark = pytest.mark.run
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
+PHONE = {"width": 400, "height": 800}
+WIDE = {"width": 1200, "height": 900}
+
+
+def missing(what: str) -> None:
+    """Skip, or fail where everything should be there."""
+    if "CI" in os.environ:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module")
+def url(smoke: Project) -> Iterator[str]:
+    port = free_port()
+    with serving(smoke.folder / "runs/smoke/models", port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        missing("there is no Chromium here; on Debian: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Opens pages; afterwards no page may have complained, or have asked another host."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    requests: list[str] = []
+
+    def open_(path: str = "/", **options: Any) -> Page:
+        context = browser.new_context(accept_downloads=True, **({"viewport": WIDE} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(url + path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    # Chromium notes on its console that a form or a file was refused
+    assert [text for text in complaints if not re.search(r"status of (400|422)", text)] == []
+    assert [asked for asked in requests if not asked.startswith((url, "data:", "blob:"))] == []
+
+
+def price_of(url: str, **changes: Any) -> str:
+    """What the service answers to the example with some changes, as the page shows it."""
+    with urllib.request.urlopen(f"{url}/openapi.json") as answer:
+        bodies = json.load(answer)["paths"]["/predict"]["post"]["requestBody"]["content"]
+    record = bodies["application/json"]["examples"]["one"]["value"] | changes
+    body = json.dumps(record).encode()
+    request = urllib.request.Request(f"{url}/predict", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return f"{json.load(answer)['predictions'][0]['prediction']:,.0f} USD"
+
+
+def table(folder: Path) -> Path:
+    """Two good rows and two bad ones."""
+    path = folder / "houses.csv"
+    path.write_text(
+        "Id,MSSubClass,LotArea,YearBuilt\n7,60,9627,1993\n8,20,none of it,1950\n9,20,8000,\n10,20,8000,1950\n"
+    )
+    return path
+
+
+def test_the_form_gives_the_price_of_the_service_and_follows_changes(open_page: Callable[..., Page], url: str):
+    page = open_page()
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".price")).to_have_text(price_of(url))
+
+    page.get_by_label("LotArea").fill("20000")
+    page.get_by_label("MSZoning").select_option("")
+    expect(page.locator(".price")).to_have_text(price_of(url, LotArea=20000, MSZoning=None))
+    expect(page.locator("#answer")).to_contain_text("MSZoning was missing")
+
+
+def test_what_training_never_saw_is_told(open_page: Callable[..., Page]):
+    page = open_page()
+    page.get_by_label("LotArea").fill("900000")
+    page.get_by_role("button", name="Predict SalePrice").click()
+
+    expect(page.locator("#answer")).to_contain_text("LotArea (sq ft) 900,000 is above the largest value in training")
+
+
+def test_a_value_beyond_the_limits_is_refused_at_its_field(open_page: Callable[..., Page]):
+    page = open_page()
+    field = page.get_by_label("LotArea")
+    page.locator("#one").evaluate("form => form.noValidate = true")  # or the browser itself would stop it
+    field.fill("1")
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.get_by_text("Expected a number from 100 to 2,000,000 (sq ft)")).to_be_visible()
+    expect(field).to_have_attribute("aria-invalid", "true")
+
+    field.fill("9000")
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".price")).to_be_visible()
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_table_comes_back_with_its_prices(open_page: Callable[..., Page], tmp_path: Path, javascript: bool):
+    page = open_page(java_script_enabled=javascript)
+    page.get_by_label("CSV file").set_input_files(table(tmp_path))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Predict all").click()
+        if javascript:
+            expect(page.locator("#table-answer")).to_contain_text("2 predicted, 2 refused")
+            page.get_by_role("link", name="Download predictions.csv").click()
+    download.value.save_as(tmp_path / "predictions.csv")
+    rows = list(csv.DictReader((tmp_path / "predictions.csv").read_text().splitlines()))
+
+    assert download.value.suggested_filename == "predictions.csv"
+    assert [row["Id"] for row in rows] == ["7", "8", "9", "10"]
+    assert [bool(row["prediction"]) for row in rows] == [True, False, False, True]
+    assert rows[1]["LotArea"] == "none of it"
+    assert 'LotArea: expected a number from 100 to 2,000,000 (sq ft); got "none of it"' in rows[1]["errors"]
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_file_that_is_no_table_is_refused_on_the_page(
+    open_page: Callable[..., Page], tmp_path: Path, javascript: bool
+):
+    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    page = open_page(java_script_enabled=javascript)
+    page.get_by_label("CSV file").set_input_files(tmp_path / "picture.csv")
+    page.get_by_role("button", name="Predict all").click()
+
+    expect(page.get_by_text("The body is not CSV")).to_be_visible()
+
+
+def test_without_javascript_the_form_works(open_page: Callable[..., Page], url: str):
+    page = open_page(java_script_enabled=False)
+    page.get_by_label("YearBuilt").fill("1950")
+    page.get_by_role("button", name="Predict SalePrice").click()
+
+    expect(page.locator(".price")).to_have_text(price_of(url, YearBuilt=1950))
+    expect(page.get_by_label("YearBuilt")).to_have_value("1950")
+
+
+def test_the_keyboard_is_enough(open_page: Callable[..., Page], url: str):
+    page = open_page()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "YearBuilt":
+            break
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("1950")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".price")).to_have_text(price_of(url, YearBuilt=1950))
+    assert page.evaluate("document.activeElement.name") == "YearBuilt"
+    expect(page.locator("#answer")).to_have_attribute("aria-live", "polite")
+
+
+@pytest.mark.parametrize("example", ["application/json: one", "application/json: several", "text/csv: table"])
+def test_the_interface_can_be_tried(open_page: Callable[..., Page], example: str):
+    page = open_page("/docs")
+    form = page.locator("form[data-path='/predict']")
+    form.get_by_label("Example").select_option(label=example)
+    form.get_by_role("button", name="Send").click()
+
+    expect(form.locator(".result")).to_contain_text("200 OK")
+    expect(form.locator(".result")).to_contain_text('"prediction"')
+
+
+def pages_of(url: str) -> list[str]:
+    with urllib.request.urlopen(f"{url}/report") as answer:
+        links = re.findall(r'href="(report/[^"#]+\.html)"', answer.read().decode())
+    return ["/", "/docs", "/report", *(f"/{link}" for link in dict.fromkeys(links))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_no_serious_fault_and_nothing_overflows(
+    open_page: Callable[..., Page], url: str, scheme: str, size: dict[str, int]
+):
+    if not AXE.is_file():
+        missing("axe-core is not here: make browser")
+    found: dict[str, Any] = {}
+    for path in pages_of(url):
+        # the page's policy lets no other script in: axe is let past it
+        page = open_page(path, color_scheme=scheme, viewport=size, bypass_csp=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls sideways"
+        found |= {path: axe(page)}
+        if path == "/":
+            page.get_by_label("MSZoning").select_option("")
+            page.get_by_role("button", name="Predict SalePrice").click()
+            expect(page.locator(".price")).to_be_visible()
+            found["/ with an answer"] = axe(page)
+            page.locator("#one").evaluate("form => form.noValidate = true")
+            page.get_by_label("LotArea").fill("1")
+            page.get_by_role("button", name="Predict SalePrice").click()
+            expect(page.locator(".fault:visible")).to_have_count(1)
+            found["/ with a fault"] = axe(page)
+
+    assert {where: faults for where, faults in found.items() if faults} == {}
+
+
+def axe(page: Page) -> list[str]:
+    """What axe-core calls serious or critical."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run()")
+    return [
+        f"{violation['id']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
