@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server contract lock image clean env
+.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures contract lock image clean env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: env ## time the main job against a plain script with the same fits
 
 bench-server: env ## measure the kinds and numbers of server processes against each other (needs wrk)
 	@$(BIN)/python benchmarks/server.py
+
+pictures: env ## take the README's pictures from the served app (needs Chromium)
+	@$(BIN)/python docs/take_pictures.py
 
 contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
 	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))

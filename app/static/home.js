@@ -53,7 +53,7 @@ async function predictOne() {
 
 one.addEventListener("submit", (event) => {
   event.preventDefault();
-  predictOne();
+  predictOne().then(() => document.getElementById("answer").scrollIntoView({ block: "nearest" }));
 });
 
 // Once there is an answer, it follows what is changed.
