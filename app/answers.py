@@ -41,7 +41,7 @@ def answer(batch: Batch, service: Service, *, partial: bool = False) -> list[Ans
     faults |= {
         number: [fault(batch.pointers[number], "a record that the model can answer", f"an answer of {value}")]
         for number, value in predictions.items()
-        if not math.isfinite(value)
+        if not all(map(math.isfinite, (value, *_interval(value, service.bundle))))
     }
     if faults and not partial:
         raise refused([each for found in faults.values() for each in found], len(faults))
@@ -84,15 +84,19 @@ def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
 
 
 def _identified(record: Any, contract: Contract) -> Answer:
-    name = contract.identifier
-    given = isinstance(record, dict) and isinstance(record.get(name), str | int | float)
-    return {name: record[name]} if given else {}
+    value = record.get(contract.identifier) if isinstance(record, dict) else None
+    named = isinstance(value, str | int) and not isinstance(value, bool)
+    return {contract.identifier: value} if named or (isinstance(value, float) and math.isfinite(value)) else {}
+
+
+def _interval(value: float, bundle: Bundle) -> tuple[float, ...]:
+    return bundle.intervals.around(value) if bundle.intervals else ()
 
 
 def _priced(record: dict[str, Any], value: float, bundle: Bundle) -> Answer:
     priced: Answer = {"prediction": rounded(value)}
     if bundle.intervals:
-        low, high = bundle.intervals.around(value)
+        low, high = _interval(value, bundle)
         priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
     warnings = [
         warning for name in bundle.contract.features if (warning := _warning(name, record.get(name), bundle.contract))

@@ -85,7 +85,7 @@ def _predict(service: Service, most: int) -> dict[str, Any]:
         "requestBody": {"required": True, "content": _predict_bodies(contract)},
         "responses": {
             "200": _predictions(service),
-            **_problems(*ERRORS, refused=_refusal(service)),
+            **_problems(*ERRORS, refused=_refusal(service, _faulty(contract))),
         },
     }
 
@@ -95,14 +95,14 @@ def _predict_bodies(contract: Contract) -> dict[str, Any]:
     examples = {"one": {"value": record}, "several": {"value": [record, record]}}
     return {
         "application/json": {"schema": {"anyOf": [RECORD, _array(RECORD, minItems=1)]}, "examples": examples},
-        "text/csv": {"schema": _table_schema(contract), "example": _table(record)},
+        "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
     }
 
 
 def _predictions(service: Service) -> dict[str, Any]:
     """Describe the answer, with what the model really answers to the example."""
     bundle, record = service.bundle, example(service.contract)
-    sheet = csv_batch(_table(record).encode(), service.contract, 1)
+    sheet = csv_batch(_table(service.contract).encode(), service.contract, 1)
     batches = {"one": json_batch(record, 1), "partial": json_batch([record, _faulty(service.contract)], 2)}
     examples = {
         name: {"value": answer_document(answer(batch, service, partial=True), bundle)}
@@ -120,15 +120,16 @@ def _faulty(contract: Contract) -> dict[str, Any]:
     return {contract.features[0]: True}
 
 
-def _refusal(service: Service) -> dict[str, Any]:
+def _refusal(service: Service, sent: Any) -> dict[str, Any]:
     try:
-        answer(json_batch(_faulty(service.contract), 1), service)
+        answer(json_batch(sent, 1), service)
     except Problem as problem:
-        return problem.document()
+        return problem.document() | {"request_id": "5d1f6a0c9b7e4c27a3d8e0f1b2c3d4e5"}
     raise AssertionError("a record that holds one boolean keeps to no contract")
 
 
-def _table(record: dict[str, Any]) -> str:
+def _table(contract: Contract) -> str:
+    record = contract.example()
     return _csv_line(record.keys()) + _csv_line(record.values())
 
 
@@ -142,6 +143,11 @@ def _cell(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else _csv_line([value]).rstrip("\n")
 
 
+def _literal(text: str) -> str:
+    """Escape what has a meaning in ECMAScript's regular expressions, which are JSON Schema's, and nothing else."""
+    return re.sub(r"[\^$\\.*+?()\[\]{}|/]", r"\\\g<0>", text)
+
+
 def _table_schema(contract: Contract) -> dict[str, Any]:
     """Describe a CSV file by a pattern, which is narrower than what is accepted: values that training saw."""
     cells = []
@@ -149,9 +155,9 @@ def _table_schema(contract: Contract) -> dict[str, Any]:
         column = contract.columns[name]
         values = [*(column.seen_categories or column.categories or ()), column.seen_minimum, column.seen_maximum]
         texts = dict.fromkeys(_cell(value) for value in (column.example, *values) if value is not None)
-        cells.append(f"({'|'.join(map(re.escape, texts))}){'' if column.required else '?'}")
+        cells.append(f"({'|'.join(map(_literal, texts))}){'' if column.required else '?'}")
     about = "A header, then a row for each record; columns in any order, optional ones may be left out"
-    pattern = f"^{re.escape(_csv_line(contract.features))}({','.join(cells)}\n)+$"
+    pattern = f"^{_literal(_csv_line(contract.features))}({','.join(cells)}\n)+$"
     return STRING | {"description": about, "pattern": pattern}
 
 
@@ -171,7 +177,7 @@ def _invocations(service: Service) -> dict[str, Any]:
         "dataframe_records": (_array(RECORD, minItems=1), [record]),
         "dataframe_split": (split, {"columns": names, "data": [[record[name] for name in names]]}),
         "instances": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, [record]),
-        "inputs": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, {name: [value] for name, value in record.items()}),
+        "inputs": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, [record]),
     }
     schemas = [
         {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
@@ -182,7 +188,7 @@ def _invocations(service: Service) -> dict[str, Any]:
             "schema": {"anyOf": schemas},
             "examples": {name: {"value": {name: value}} for name, (_, value) in forms.items()},
         },
-        "text/csv": {"schema": _table_schema(contract), "example": _table(record)},
+        "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
     }
     answered = [each["prediction"] for each in answer(json_batch(record, 1), service)]
     numbers = _object("predictions", {"predictions": _array(NUMBER)})
@@ -194,7 +200,7 @@ def _invocations(service: Service) -> dict[str, Any]:
         "requestBody": {"required": True, "content": body},
         "responses": {
             "200": {"description": "One number a record, in order", "headers": MODEL_HEADERS, "content": content},
-            **_problems(*ERRORS, refused=_refusal(service)),
+            **_problems(*ERRORS, refused=_refusal(service, [_faulty(contract)])),
         },
     }
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 # What a cell of a CSV file says where it is missing: what pandas takes for missing, and training with it.
 MISSING = {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
 MISSING |= {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Written so that no digit can be matched in two ways: a long cell would take time with its square.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Python refuses to read or write a longer whole number, since that takes time with its square.
 MAX_DIGITS = 4300
 # Only these: some of Python's other codecs take very long.
