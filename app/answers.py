@@ -152,7 +152,7 @@ def answer_table(answers: list[Answer], batch: Batch, bundle: Bundle, *, partial
     header, *rows = batch.table or [named, *([each.get(column, "") for column in named] for each in answers)]
     added = ["prediction", *(["low", "high"] if bundle.intervals else []), "warnings", *(["errors"] if partial else [])]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # with the line ends of RFC 4180: cells that hold one of their characters are quoted
     writer.writerow([*header, *added])
     for row, each in zip(rows, answers, strict=True):
         cells = {
