@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, pages, predict, status
+from app import access, body, pages, predict, status
 from app.problems import Problem, http_problem, problem_response
 from app.service import load_service
 from app.settings import read_settings
@@ -62,16 +62,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     for path, view in (FORMS | PRICES).items():
         app.add_url_rule(path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False)
     access.watch(app)
+    app.before_request(body.receive)
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http_error)
     return app
 
 
 def _problem(problem: Problem) -> Any:
-    g.reason = f"{problem.title}: {problem.detail}"
+    # what a client did wrong is told to the client: the detail may quote what it sent, and that stays out of the log
+    g.reason = problem.title if problem.status < 500 else f"{problem.title}: {problem.detail}"
     rule = request.url_rule.rule if request.url_rule else ""
     asks_for_a_page = rule in FOR_PEOPLE | FORMS and request.accept_mimetypes.accept_html
-    return pages.unavailable(problem) if asks_for_a_page else problem_response(problem)
+    return pages.refusal(problem) if asks_for_a_page else problem_response(problem)
 
 
 def _http_error(error: HTTPException) -> Any:

@@ -9,9 +9,11 @@ from typing import Any
 _MEMORY = "/dev/shm"  # noqa: S108 - what is put there gets a name that nobody can guess
 _folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
 # The counts of all workers are added up from here; the library looks for it when it is imported, that is below.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=_folder)
+_counts = None if "PROMETHEUS_MULTIPROC_DIR" in os.environ else tempfile.mkdtemp(prefix="metrics-", dir=_folder)
+if _counts:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counts
 
+from joblib import cpu_count  # noqa: E402 - it knows of a container's share of the processors
 from prometheus_client import multiprocess  # noqa: E402
 
 from app import access  # noqa: E402
@@ -24,7 +26,7 @@ access.log_to_standard_output()
 wsgi_app = "app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
 # Measured by benchmarks/server.py: one process a processor, and threads to wait for slow clients.
-workers = _settings.workers or len(os.sched_getaffinity(0))
+workers = _settings.workers or cpu_count()
 worker_class = "app.worker.DeadlineWorker"
 threads = _settings.threads
 # The bundle is verified and loaded once; workers start in a moment and share its memory.
@@ -44,4 +46,5 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Remove the counts: the next server begins at zero."""
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    if _counts:
+        shutil.rmtree(_counts, ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, render_template, request, send_from_directory
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound
 from werkzeug.utils import safe_join
 
 import modelbundle
@@ -68,21 +68,14 @@ def one() -> tuple[str, int]:
     return _page(serving, sent, answer, faults), 422 if faults else 200
 
 
-def many() -> Response | tuple[str, int]:
+def many() -> Response:
     """Give the CSV file back with a prediction in each row, or with what is wrong with the row."""
     serving = service()
-    try:
-        file = request.files.get("table")
-        if file is None or not file.filename:
-            raise Problem(400, "No file was chosen", "choose a CSV file with a header first")
-        batch = csv_batch(file.read(), serving.contract, current_app.config["MAX_RECORDS"])
-        answers = answered(batch, serving, partial=True)
-    except RequestEntityTooLarge:
-        most = current_app.config["MAX_CONTENT_LENGTH"] / 2**20
-        return _page(serving, alert=f"The file is too large: expected at most {most:,.1f} MB. Send it in parts."), 413
-    except Problem as problem:
-        details = "; ".join(fault["detail"] for fault in problem.members.get("errors", []))
-        return _page(serving, alert=f"{problem.title}: {details or problem.detail}."), problem.status
+    file = request.files.get("table")
+    if file is None or not file.filename:
+        raise Problem(400, "No file was chosen", "choose a CSV file with a header first")
+    batch = csv_batch(file.read(), serving.contract, current_app.config["MAX_RECORDS"])
+    answers = answered(batch, serving, partial=True)
     table = answer_table(answers, batch, serving.bundle, partial=True)
     response = Response(table, mimetype="text/csv")
     response.headers["Content-Disposition"] = "attachment; filename=predictions.csv"
@@ -118,9 +111,12 @@ def static(name: str) -> Response:
     return response
 
 
-def unavailable(problem: Problem) -> tuple[str, int]:
-    """Tell a person why there is no page."""
-    return render_template("unavailable.html", problem=problem, facts=None), problem.status
+def refusal(problem: Problem) -> tuple[str, int]:
+    """Tell a person why there is no page, or no answer to a form."""
+    if problem.status == 503:
+        return render_template("unavailable.html", problem=problem, facts=None), 503
+    details = "; ".join(fault["detail"] for fault in problem.members.get("errors", []))
+    return _page(service(), alert=f"{problem.title}: {details or problem.detail}."), problem.status
 
 
 def _report(folder: Path, page: str) -> Response:

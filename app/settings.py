@@ -45,7 +45,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         name = str(first["loc"][0])
         properties = Settings.model_json_schema()["properties"][name]
         limits = f"a number from {properties['minimum']} to {properties['maximum']}"
-        raise SettingsProblem(f"{name.upper()} should be {limits}; found {texts[name]!r}") from None
+        raise SettingsProblem(f"{name.upper()} should be {limits}; found {texts[name][:80]!r}") from None
 
 
 def describe_settings() -> str:

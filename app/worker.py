@@ -1,4 +1,4 @@
-"""gunicorn's worker of threads, with a limit on the time that one request may take."""
+"""gunicorn's worker of threads, with a limit on the time of a request, and none of its threads waiting for nothing."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn import util
+from gunicorn.workers import gthread
 
 from app.settings import read_settings
 
 if TYPE_CHECKING:
     from gunicorn.workers.gthread import TConn
 
+# "call me again when the client has sent something, or close the connection after some seconds"
+WAIT = gthread._DEFER
+UNREAD_BYTES = 65_536  # what a client may still send after it was answered
 
-class DeadlineWorker(ThreadWorker):
+
+class DeadlineWorker(gthread.ThreadWorker):
     """Hangs up on a client that takes too long to send its request or to read the answer.
 
     gunicorn's own time-out watches the process, not its threads: a client that sends a byte now and then would keep
-    a thread for ever, and a few of them the whole service.
+    a thread for ever, and a few of them the whole service. And gunicorn keeps a thread for a new connection that says
+    nothing, and its main loop, with all that wait for it, for one that was answered and does not close: here both
+    wait among the idle ones.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -29,11 +36,21 @@ class DeadlineWorker(ThreadWorker):
 
     def handle(self, conn: TConn) -> Any:
         """Handle one request, as gunicorn does, and note when it began."""
+        if hasattr(conn, "unread"):
+            return _see_off(conn)
+        if self.alive and not conn.initialized and not conn.wait_for_data(0):
+            return WAIT
         self.begun[conn] = time.monotonic()
         try:
-            return super().handle(conn)
+            keep = super().handle(conn)
         finally:
             self.begun.pop(conn, None)
+        if keep is False and self.alive:
+            conn.unread = UNREAD_BYTES
+            with contextlib.suppress(OSError):  # the client was faster
+                conn.sock.shutdown(socket.SHUT_WR)
+            return _see_off(conn)
+        return keep
 
     def notify(self) -> None:
         """Called once a second: tell the parent that this worker lives, and hang up where the time is over."""
@@ -43,3 +60,20 @@ class DeadlineWorker(ThreadWorker):
             if begun < late:
                 with contextlib.suppress(OSError):  # the client was faster
                     conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _see_off(conn: TConn) -> Any:
+    """Read what the client still sends, until it closes too: closing first could cut off its answer."""
+    with contextlib.suppress(OSError):  # the client is gone
+        conn.sock.setblocking(False)
+        while conn.unread > 0:
+            try:
+                read = len(conn.sock.recv(4096))
+            except BlockingIOError:
+                return WAIT
+            if not read:
+                break
+            conn.unread -= read
+    # gunicorn would wait once more
+    conn.close = lambda graceful=False: util.close(conn.sock)
+    return False

@@ -399,3 +399,12 @@ def test_half_a_character_comes_back_as_it_was_written(client: FlaskClient):
 
     assert post(client, sent).json["predictions"][0]["Id"] == "\ud800"
     assert rows(post(client, sent, accept="text/csv"))[1][0] == "\\ud800"
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_line_end_in_a_cell_ends_no_row_of_the_answer(client: FlaskClient, end: str):
+    in_json = rows(post(client, RECORD | {"Id": f"a{end}b"}, accept="text/csv"))
+    in_table = rows(post(client, f'Id,Zone,Class,Area\n"a{end}b",RL,60,3.5\n', accept="text/csv"))
+
+    assert in_json[1:] == [[f"a{end}b", "12.5", ""]]
+    assert in_table[1:] == [[f"a{end}b", "RL", "60", "3.5", "12.5", ""]]
