@@ -15,9 +15,8 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPMessage
-from itertools import pairwise
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,104 +138,6 @@ def wait_for(happened: Callable[[], Any], seconds: float = 30) -> None:
     while not happened():
         assert time.monotonic() < limit, f"did not happen within {seconds} seconds"
         time.sleep(0.05)
-
-
-# Load, while workers are killed
-
-
-@dataclass
-class Load:
-    """Clients that ask for known prices without a pause, and note whatever goes wrong."""
-
-    port: int
-    records: list[dict[str, Any]]
-    prices: list[float]
-    answered: list[float] = field(default_factory=list)  # when
-    wrong: list[str] = field(default_factory=list)
-    lost: list[tuple[int, str]] = field(default_factory=list)  # from which port, and how
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def client(self, number: int, keep: bool) -> None:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self.over.is_set():
-            number = (number + 7) % len(self.records)
-            own_port = 0
-            try:
-                if connection.sock is None:
-                    connection.connect()
-                own_port = connection.sock.getsockname()[1]
-                connection.request("POST", "/predict", json.dumps(self.records[number]), JSON)
-                answer = connection.getresponse()
-                self.check(number, answer.status, answer.read())
-                if not keep:
-                    connection.close()
-            except (OSError, HTTPException) as error:
-                self.lost.append((own_port, repr(error)))
-                connection.close()
-        connection.close()
-
-    def check(self, number: int, status: int, body: bytes) -> None:
-        self.answered.append(time.monotonic())
-        if status != 200 or json.loads(body)["predictions"][0]["prediction"] != self.prices[number]:
-            self.wrong.append(f"{status} {body[:200]!r} where {self.prices[number]} was expected")
-
-
-@contextmanager
-def clients(load: Load, keeping: int, closing_each: int) -> Iterator[None]:
-    threads = [
-        threading.Thread(target=load.client, args=(number * 11, number < keeping))
-        for number in range(keeping + closing_each)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        load.over.set()
-        for thread in threads:
-            thread.join()
-
-
-def kill(worker: psutil.Process) -> set[int]:
-    """Kill a worker; returns the ports of the clients that were connected to it, which cannot change meanwhile."""
-    worker.suspend()
-    theirs = {it.raddr.port for it in worker.net_connections("tcp") if it.raddr}
-    worker.kill()
-    return theirs
-
-
-@pytest.mark.parametrize(
-    ("seconds", "pause"), [(6, 2), pytest.param(60, 5, marks=pytest.mark.slow)], ids=["two kills", "a minute"]
-)
-def test_a_killed_worker_loses_only_what_it_was_doing(
-    pair: tuple[subprocess.Popen[bytes], int],
-    records: list[dict[str, Any]],
-    prices: list[float],
-    seconds: int,
-    pause: int,
-):
-    assert len(set(prices)) > len(prices) / 2  # or a mix-up could go unseen
-    server, port = pair
-    doomed, killed, load = set(), [], Load(port, records, prices)
-    began = time.monotonic()
-    with clients(load, keeping=7, closing_each=3):
-        for number in range(1, seconds // pause):
-            time.sleep(max(0, began + number * pause - time.monotonic()))
-            wait_for(lambda: len(workers(server)) == 2, 10)
-            worker = workers(server)[number % 2]
-            doomed |= kill(worker)
-            killed.append(worker.pid)
-        time.sleep(max(0, began + seconds - time.monotonic()))
-        wait_for(lambda: len(workers(server)) == 2, 10)
-
-    assert load.wrong == []
-    assert [how for client, how in load.lost if client not in doomed] == []
-    assert len(load.lost) <= len(killed) * 10  # what ten clients have in flight
-    assert len(killed) == seconds // pause - 1
-    assert not {worker.pid for worker in workers(server)} & set(killed)
-    times = [began, *sorted(load.answered), began + seconds]
-    assert max(later - earlier for earlier, later in pairwise(times)) < 3
-    assert len(load.answered) > 10 * seconds
 
 
 # /metrics
