@@ -24,6 +24,7 @@ FOR_PEOPLE = {
     "/report.html": pages.report,
     "/report/<path:page>": pages.report_page,
     "/static/<name>": pages.static,
+    "/favicon.ico": pages.icon,
 }
 FORMS = {"/": pages.one, "/table": pages.many}
 FOR_MACHINES = {

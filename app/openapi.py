@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ ERRORS = (400, 413, 415, 422, 503)
 MODEL_HEADERS = {name: {"schema": STRING} for name in ("Model-Name", "Model-Version")}
 
 
+@lru_cache(maxsize=2)
 def openapi_document(service: Service, max_records: int) -> dict[str, Any]:
-    """Describe every path that machines use, in OpenAPI 3.1."""
+    """Describe every path that machines use, in OpenAPI 3.1; made once for a bundle, which answers the examples."""
     bundle, contract = service.bundle, service.contract
     about = (
         f"Answers with {contract.label(contract.target)}, from the model {bundle.manifest['name']}. "
@@ -83,10 +85,7 @@ def _predict(service: Service, most: int) -> dict[str, Any]:
             }
         ],
         "requestBody": {"required": True, "content": _predict_bodies(contract)},
-        "responses": {
-            "200": _predictions(service),
-            **_problems(*ERRORS, refused=_refusal(service, _faulty(contract))),
-        },
+        "responses": {"200": _predictions(service)} | _problems(*ERRORS, refused=_refusal(service, _faulty(contract))),
     }
 
 

@@ -111,6 +111,11 @@ def static(name: str) -> Response:
     return response
 
 
+def icon() -> Response:
+    """Give the pages' icon to browsers that ask for one by this old name, as they do for the reports."""
+    return static("icon.svg")
+
+
 def refusal(problem: Problem) -> tuple[str, int]:
     """Tell a person why there is no page, or no answer to a form."""
     if problem.status == 503:

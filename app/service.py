@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal to nothing but itself: caches take it as a key
 class Service:
     """A verified bundle and the type of its records."""
 

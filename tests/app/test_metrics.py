@@ -1,0 +1,113 @@
+"""What /metrics counts: exact with several workers, also after one was killed, and no series that clients make up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Project
+
+from tests.helpers.asking import about_predict, ask, counts, wait_for, workers
+
+pytestmark = pytest.mark.run
+
+
+@contextmanager
+def alone(worker: psutil.Process, server: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hold all other workers, so that this one answers."""
+    others = [other for other in workers(server) if other.pid != worker.pid]
+    for other in others:
+        other.suspend()
+    try:
+        yield
+    finally:
+        for other in others:
+            other.resume()
+
+
+def send_a_mix(port: int, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Some of every kind: 3 x 200 with 1 + 1 + 3 prices and one refusal, 2 x 422 with 3 refusals, 404, 405."""
+    odd = {**records[1], "MSZoning": "Zanzibar", "LotArea": 2_000_000.0, "OverallCond": None}
+    faulty = records[2] | {"LotArea": "large"}
+    replies = [
+        ask(port, "/predict", records[0]),
+        ask(port, "/predict", odd),
+        ask(port, "/predict?partial=true", [*records[3:6], faulty]),
+        ask(port, "/predict", [faulty, faulty]),
+        ask(port, "/invocations", {"instances": [faulty]}),
+        ask(port, "/absent"),
+        ask(port, "/predict"),
+    ]
+    assert [reply.status for reply in replies] == [200, 200, 200, 422, 422, 404, 405]
+    return [each for reply in replies[:3] for each in reply.json["predictions"] if "prediction" in each]
+
+
+def test_the_counts_are_those_of_all_workers_whichever_answers(
+    pair: tuple[subprocess.Popen[bytes], int], smoke: Project, records: list[dict[str, Any]]
+):
+    (server, port), priced = pair, []
+    wait_for(lambda: len(workers(server)) == 2)
+    before = about_predict(counts(port))
+    first, second = workers(server)
+    for worker in (first, second):
+        with alone(worker, server):
+            priced += send_a_mix(port, records)
+    first.kill()
+    wait_for(lambda: len({*workers(server)} - {first}) == 2)
+    (third,) = {*workers(server)} - {first, second}
+    with alone(third, server):
+        priced += send_a_mix(port, records)
+        by_third = about_predict(counts(port))
+    by_any = [about_predict(counts(port)) for _ in range(20)]
+    with alone(second, server):
+        by_second = about_predict(counts(port))
+
+    assert all(each == pytest.approx(by_third) for each in [*by_any, by_second])
+    found = {name: value - before.get(name, 0) for name, value in by_third.items()}
+    warnings = Counter(warning["kind"] for each in priced for warning in each["warnings"])
+    assert set(warnings) == {"imputed", "unseen_category", "outside_training_range"}
+    buckets = {name: value for name, value in found.items() if name.startswith("prediction_value_bucket")}
+    routes = {("GET", "unknown"): {404: 1, 405: 1}, ("POST", "/predict"): {200: 3, 422: 1}}
+    routes[("POST", "/invocations")] = {422: 1}
+    expected = {
+        f'http_requests_total{{method="{method}",route="{route}",status="{status}"}}': 3 * count
+        for (method, route), statuses in routes.items()
+        for status, count in statuses.items()
+    }
+    expected |= {
+        f'http_request_duration_seconds_count{{method="{method}",route="{route}"}}': 3 * sum(statuses.values())
+        for (method, route), statuses in routes.items()
+    }
+    expected |= {f'prediction_warnings_total{{kind="{kind}"}}': count for kind, count in warnings.items()}
+    expected |= {
+        'prediction_records_total{outcome="priced"}': 15,
+        'prediction_records_total{outcome="refused"}': 12,
+        "prediction_value_count": 15,
+        "prediction_value_sum": sum(each["prediction"] for each in priced),
+    }
+    assert {name: value for name, value in found.items() if value and name not in buckets} == pytest.approx(expected)
+    assert buckets['prediction_value_bucket{le="+Inf"}'] == 15
+    assert (by_third["model_ready"], by_third[f'model_info{{name="smoke",version="{smoke.version()}"}}']) == (1, 1)
+
+
+def test_clients_cannot_make_up_new_series(rude: int):
+    for path, method in [("/absent", "GET"), ("/absent", "BREW"), ("/predict", "PUT"), ("/metrics", "GET")]:
+        ask(rude, path, method=method)
+    before = counts(rude)
+    for number in range(50):
+        ask(rude, f"/{os.urandom(8).hex()}/{number}?x={number}", method="GET" if number % 2 else f"BREW{number}")
+        ask(rude, "/predict", method=f"BREW{number}")
+    after = counts(rude)
+
+    assert set(after) == set(before)
+    unknown = {name: after[name] - before[name] for name in after if name.startswith("http_requests_total")}
+    assert sum(unknown.values()) == 101  # with the request for `before`
