@@ -74,11 +74,12 @@ def _flags(*known: str) -> list[bool]:
         if name not in known:
             allowed = f"expected {' or '.join(known)}" if known else "expected none here"
             raise Problem(400, "Unknown parameter", f"{allowed}; got {name[:80]!r}")
-        if len(values) > 1 or values[0] not in ("true", "false"):
+        # in lower case or not: Python's clients write True
+        if len(values) > 1 or values[0].lower() not in ("true", "false"):
             raise Problem(
                 400, "Unknown value of a parameter", f"expected {name}=true or {name}=false; got {values!s:.80}"
             )
-    return [request.args.get(name) == "true" for name in known]
+    return [request.args.get(name, "").lower() == "true" for name in known]
 
 
 def _body_kind() -> str:

@@ -235,13 +235,18 @@ def test_no_record_at_all_is_refused_even_partially(client: FlaskClient, body: A
     assert json.loads(answer.text)["errors"][0]["detail"] == "expected at least one record; got none"
 
 
-@pytest.mark.parametrize("value", ["1", "True", "yes", "", "true&partial=true"])
+@pytest.mark.parametrize("value", ["1", "Tru", "yes", "", "true&partial=true"])
 def test_partial_is_true_or_false(client: FlaskClient, value: str):
     assert client.post(f"/predict?partial={value}", json=RECORD).status_code == 400
 
 
 def test_partial_may_be_said_to_be_false(client: FlaskClient):
     assert client.post("/predict?partial=false", json=[3]).status_code == 422
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE"])
+def test_a_parameter_may_be_written_in_capitals(client: FlaskClient, value: str):
+    assert client.post(f"/predict?partial={value}", json=[3]).status_code == 200
 
 
 def test_beyond_many_faults_each_record_tells_only_its_first(service: Service):
