@@ -45,12 +45,14 @@ class DeadlineWorker(gthread.ThreadWorker):
             keep = super().handle(conn)
         finally:
             self.begun.pop(conn, None)
-        if keep is False and self.alive:
-            conn.unread = UNREAD_BYTES
-            with contextlib.suppress(OSError):  # the client was faster
-                conn.sock.shutdown(socket.SHUT_WR)
-            return _see_off(conn)
-        return keep
+        if keep is not False:
+            return keep
+        if not self.alive:  # a server that stops waits for nobody
+            return _hang_up(conn)
+        conn.unread = UNREAD_BYTES
+        with contextlib.suppress(OSError):  # the client was faster
+            conn.sock.shutdown(socket.SHUT_WR)
+        return _see_off(conn)
 
     def notify(self) -> None:
         """Called once a second: tell the parent that this worker lives, and hang up where the time is over."""
@@ -74,6 +76,10 @@ def _see_off(conn: TConn) -> Any:
             if not read:
                 break
             conn.unread -= read
-    # gunicorn would wait once more
+    return _hang_up(conn)
+
+
+def _hang_up(conn: TConn) -> bool:
+    """Let gunicorn close the connection at once, where it would itself wait for the client."""
     conn.close = lambda graceful=False: util.close(conn.sock)
     return False
