@@ -65,7 +65,7 @@ def one() -> tuple[str, int]:
     sent = {name: request.form.get(name, "") for name in serving.contract.features}
     (answer,) = answered(Batch([cells_to_record(sent.items(), serving.contract)], [""]), serving, partial=True)
     faults = {fault["pointer"]: fault["expected"] for fault in answer.get("errors", [])}
-    return _page(serving, sent, answer, faults), 422 if faults else 200
+    return _page(serving, sent, answer, faults), 422 if "errors" in answer else 200
 
 
 def many() -> Response:
@@ -145,13 +145,12 @@ def _page(
 ) -> str:
     contract = serving.contract
     values = contract.example() if sent is None else sent
-    faults = faults or {}
+    at_fields = {name: (faults or {}).get(f"/{escaped(name)}", "") for name in contract.features}
     inputs = [
-        Input(name, contract.columns[name], str(values.get(name, "")), faults.pop(f"/{escaped(name)}", ""))
-        for name in contract.features
+        Input(name, contract.columns[name], str(values.get(name, "")), fault) for name, fault in at_fields.items()
     ]
     return render_template(
-        "home.html", inputs=inputs, answer=answer, alert=alert, others=faults, contract=contract, facts=_facts(serving),
+        "home.html", inputs=inputs, answer=answer, alert=alert, contract=contract, facts=_facts(serving),
         amount=amount, header=",".join(known_names(contract)),
     )  # fmt: skip
 

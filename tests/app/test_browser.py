@@ -129,7 +129,7 @@ def test_a_value_beyond_the_limits_is_refused_at_its_field(open_page: Callable[.
     page.locator("#one").evaluate("form => form.noValidate = true")  # or the browser itself would stop it
     field.fill("1")
     page.get_by_role("button", name="Predict SalePrice").click()
-    expect(page.get_by_text("Expected a number from 100 to 2,000,000 (sq ft)")).to_be_visible()
+    expect(page.locator(".fault:visible")).to_have_text("Expected a number from 100 to 2,000,000 (sq ft)")
     expect(field).to_have_attribute("aria-invalid", "true")
 
     field.fill("9000")

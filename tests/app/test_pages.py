@@ -1,0 +1,174 @@
+"""The pages as the server makes them, for a problem whose names are as odd as names can be."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from markupsafe import escape
+
+from app import create_app
+from app.settings import Settings
+from modelbundle.contract import Contract
+from tests.modelbundle.conftest import write_bundle
+from training.bundle import draft_bundle, with_seen_ranges
+from training.candidates import build_pipeline
+from training.conf import Candidate
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
+
+AREA, KIND, YEAR, HTML = 'the "area" <b>', "x/y[]", "é ~ 1", {"Accept": "text/html"}
+COLUMNS = {
+    AREA: {"kind": "numeric", "required": True, "unit": "m²", "minimum": 0, "maximum": 9000, "example": 3},
+    KIND: {"kind": "categorical", "categories": ["old & <i>", "new"], "description": "Whether it is <u>new</u>"},
+    YEAR: {"kind": "numeric"},
+    "Price": {"role": "target", "kind": "numeric", "unit": "USD"},
+}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    models = tmp_path_factory.mktemp("models")
+    areas = [float(area) for area in range(20)]
+    table = pd.DataFrame({AREA: areas, KIND: ["old & <i>", "new"] * 10, YEAR: areas[::-1]})
+    table["Price"] = [1000 + area for area in areas]
+    contract = Contract.model_validate({"columns": COLUMNS})
+    candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
+    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    facts = {"name": "odd", "title": "<script>alert(1)</script>", "winner": "linear"}
+    files = draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, facts)
+    folder = write_bundle(models, files)
+    (folder / "reports/report").mkdir(parents=True)
+    (folder / "reports/report.html").write_text('<nav aria-label="Reports"></nav><script>alert(2)</script>')
+    (folder / "secret.html").write_text("not for reading")
+    (models / "current").write_text(folder.name)
+    return create_app(Settings(models=models, max_records=3, max_body_bytes=100_000)).test_client()
+
+
+def ask(client: FlaskClient, **values: str) -> TestResponse:
+    return client.post("/", data={AREA: "3", KIND: "new", YEAR: "16"} | values, headers=HTML)
+
+
+def upload(client: FlaskClient, text: str, name: str = "table.csv") -> TestResponse:
+    return client.post("/table", data={"table": (io.BytesIO(text.encode()), name)}, headers=HTML)
+
+
+def field(page: str, name: str) -> str:
+    """The tag of a field, by its name as a browser reads it."""
+    tags = re.findall(r"<(?:input|select)[^>]*>", page)
+    (tag,) = [tag for tag in tags if f'name="{name}"' in unescape(tag)]
+    return tag
+
+
+def test_every_feature_has_a_labelled_field_with_its_limits_and_its_example(client: FlaskClient):
+    page = client.get("/").text
+
+    assert all(part in field(page, AREA) for part in ['min="0.0"', 'max="9000.0"', 'value="3"', " required"])
+    assert "required" not in field(page, YEAR)
+    for name in (AREA, KIND, YEAR):
+        id_ = re.search(r'id="([^"]+)"', field(page, name))[1]
+        assert f'<label for="{id_}">{escape(name)}' in page
+    assert '<option value="">not known</option>' in page
+    assert "0 to 19 in training" in page
+
+
+def test_the_form_is_answered_with_the_price_and_keeps_what_was_sent(client: FlaskClient):
+    answer = ask(client, **{AREA: "4"})
+
+    assert answer.status_code == 200
+    assert re.search(r'class="price">1,00\d USD<', answer.text)
+    assert 'value="4"' in field(answer.text, AREA)
+
+
+def test_what_is_left_open_is_told(client: FlaskClient):
+    assert f"{YEAR} was missing and filled in by the model" in unescape(ask(client, **{YEAR: ""}).text)
+
+
+@pytest.mark.parametrize("value", ["-1", "much", "", "1e999"])
+def test_a_fault_stands_at_its_field_and_the_value_stays(client: FlaskClient, value: str):
+    answer = ask(client, **{AREA: value})
+
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in field(answer.text, AREA)
+    assert f'value="{value}"' in field(answer.text, AREA)
+    assert "Expected a number from 0 to 9000 (m²)" in answer.text
+    assert 'class="price"' not in answer.text
+
+
+def test_nothing_that_was_sent_or_named_is_taken_for_markup(client: FlaskClient):
+    sent = ask(client, **{KIND: "<img src=x>"}).text + client.get("/docs").text + client.get("/").text
+
+    assert not re.search(r"<(img|u|i|b|script>alert)\b", sent)
+
+
+def test_a_table_comes_back_as_a_file_with_its_prices(client: FlaskClient):
+    answer = upload(client, f'"{AREA.replace(chr(34), chr(34) * 2)}",{KIND}\n3,new\nmuch,new\n')
+
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=predictions.csv"
+    assert (answer.headers["Records-Priced"], answer.headers["Records-Refused"]) == ("1", "1")
+    assert len(answer.text.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "status", "words"),
+    [
+        ("", "", 400, "No file was chosen"),
+        ("", "empty.csv", 400, "got an empty file"),
+        (f"{KIND}\n", "header.csv", 422, "expected at least one record"),
+        (f"{KIND};x\n1;2\n", "german.csv", 400, "got semicolons"),
+        (f"{KIND}\n" + "new\n" * 4, "long.csv", 413, "expected at most 3 records"),
+        ("x" * 100_000, "huge.csv", 413, "expected at most 100,000 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_answered_is_refused_on_the_page(
+    client: FlaskClient, text: str, name: str, status: int, words: str
+):
+    answer = upload(client, text, name)
+
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert words in answer.text
+    assert 'id="one"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/healthz", "/static/home.js"])
+def test_pages_run_and_load_nothing_but_what_the_app_serves(client: FlaskClient, path: str):
+    with client.get(path) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert not re.search(r"<script>|<style|style=|\son\w+=|https?://(?!localhost)", answer.text.split("<main>")[0])
+
+
+def test_a_report_may_run_nothing_and_leads_back(client: FlaskClient):
+    answer = client.get("/report")
+
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert '<a href="/">Predict</a>' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/report/../secret.html", "/report/..%2f..%2fsecret.html", "/report/%2e%2e/secret.html",
+     "/report/nothing.html", "/static/../__init__.py", "/static/..%2f__init__.py", "/static/nothing"],
+)  # fmt: skip
+def test_nothing_beside_the_reports_and_the_static_files_is_served(client: FlaskClient, path: str):
+    assert client.get(path).status_code == 404
+
+
+def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any):
+    client = create_app(Settings(models=tmp_path)).test_client()
+    page, problem = client.get("/", headers=HTML), client.post("/predict", json={}, headers=HTML)
+
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert "no model was published yet; make run makes one" in page.text
+    assert (problem.status_code, problem.mimetype) == (503, "application/problem+json")
