@@ -1,8 +1,8 @@
 # Makes a model with the notebooks, then serves it: make image, then docker run --rm -p 5000:5000 house-prices
-#
-# Pinned by digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:<digest>, which
-# `docker buildx imagetools inspect python:3.11-slim-bookworm` prints. One base for all stages: environments are copied.
-ARG BASE=python:3.11-slim-bookworm
+
+# Pinned by digest: the same build tomorrow. Dependabot proposes newer ones; --build-arg BASE=... takes another image.
+# One base for all stages, since environments are copied between them.
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE} AS tools
 WORKDIR /project
@@ -40,16 +40,24 @@ USER 10001:10001
 # This user has no home, and Jupyter and matplotlib write to theirs.
 ENV HOME=/tmp
 ARG CONF=conf/house_prices.yaml
+# --build-arg DATA_URL=https://... takes newer data of the same columns and dialect than those in the checkout;
+# DATA_SHA256 says which bytes they must be.
+ARG DATA_URL= DATA_SHA256=
+RUN [ -z "${DATA_URL}" ] || python -m training.fetch "${CONF}" "${DATA_URL}" --sha256 "${DATA_SHA256}"
 RUN python -m training.run "${CONF}"
+
+# What the run made, for whoever wants no image: docker build --target artefacts --output type=local,dest=dist .
+FROM scratch AS artefacts
+COPY --from=pipeline /project/models /models
 
 # The last stage is the one that is built. Root owns all of it: the service can change neither its code nor its model.
 FROM ${BASE} AS app
 WORKDIR /srv
 COPY --from=packages /opt/venv /opt/venv
 COPY lib/modelbundle modelbundle
-COPY app app
 # chown: a copy from a stage keeps its owner, and there that is the service's own number.
 COPY --chown=0:0 --from=pipeline /project/models models
+COPY app app
 # Compiled here, since the service may not write; readable for it, whatever rights the files had in the checkout.
 RUN /opt/venv/bin/python -m compileall -q app modelbundle && chmod -R u=rwX,go=rX .
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
@@ -63,10 +71,13 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
         service = http.client.HTTPConnection(os.environ['HOST'], int(os.environ['PORT']), timeout=4); \
         service.request('GET', '/readyz'); \
         sys.exit(service.getresponse().status != 200)"]
-# --build-arg COMMIT="$(git describe --always --dirty --abbrev=12)"; late, since what follows is made again with it.
-ARG COMMIT=unknown
+# What it is made of; make image reads it from the artefacts above. Late, since what follows is made again with it.
+ARG VERSION=unknown DATA=unknown COMMIT=unknown
 LABEL org.opencontainers.image.title="house-prices" \
       org.opencontainers.image.description="The model that the notebooks made: a page at /, /predict, /report" \
-      org.opencontainers.image.revision="${COMMIT}"
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="${COMMIT}" \
+      org.opencontainers.image.version="${VERSION}" \
+      model.data.sha256="${DATA}"
 # A list: no shell stands between, and SIGTERM reaches gunicorn.
 CMD ["python", "-m", "app"]

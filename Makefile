@@ -3,6 +3,8 @@
 PYTHON ?= python3
 CONF ?= conf/house_prices.yaml
 PORT ?= 5000
+DOCKER ?= docker
+IMAGE ?= house-prices
 BIN := .venv/bin
 export PORT
 # For notebooks by hand as in a run: one thread for linear algebra, so that their numbers agree to the last bit.
@@ -11,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures contract lock image clean env
+.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test clean env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +32,13 @@ lab: env ## open the notebooks in Jupyter
 	@$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: env ## run the quick tests, under four minutes
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not image"
 
 test-unit: env ## run the unit tests alone, under 15 seconds
-	@$(BIN)/pytest -n 2 -m "not run"
+	@$(BIN)/pytest -n 2 -m "not run and not image"
 
-test-all: env ## run all tests, the slow ones too
-	@$(BIN)/pytest -n 2 --dist worksteal
+test-all: env ## run all tests, the slow ones too; those of the image are make image-test
+	@$(BIN)/pytest -n 2 --dist worksteal -m "not image"
 
 browser: ## install what the browser tests need beside Chromium: axe-core, by npm
 	@npm ci --silent --no-audit --no-fund --prefix tests/browser
@@ -60,12 +62,28 @@ bench-server: env ## measure the kinds and numbers of server processes against e
 pictures: env ## take the README's pictures from the served app (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py
 
+fetch: env ## replace the local data by newer ones: make fetch DATA_URL=https://... (DATA_SHA256=... if it is known)
+	@$(BIN)/python -m training.fetch $(CONF) "$(DATA_URL)" --sha256 "$(DATA_SHA256)"
+
 contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
 	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))
 
-image: ## build the container image (DOCKER=podman for another builder)
-	@$(or $(DOCKER),docker) build -t house-prices --build-arg CONF=$(CONF) \
-		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" .
+# DOCKER=podman is another builder; BUILD_OPTIONS are for it, such as --network=host or --build-arg BASE=...
+image: ## run the notebooks in a container and build the image that serves; the bundle and its reports go to dist/
+	@rm -rf dist
+	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF=$(CONF) \
+		--build-arg DATA_URL="$(DATA_URL)" --build-arg DATA_SHA256="$(DATA_SHA256)" \
+		--target artefacts --output type=local,dest=dist .
+	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF=$(CONF) \
+		--build-arg DATA_URL="$(DATA_URL)" --build-arg DATA_SHA256="$(DATA_SHA256)" \
+		--build-arg VERSION="$$(cat dist/models/current)" \
+		--build-arg DATA="$$($(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["data"]["sha256"])' \
+			<dist/models/$$(cat dist/models/current)/manifest.json)" \
+		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" \
+		--tag $(IMAGE) .
+
+image-test: env image ## build the image, then run it as production does and see that it answers, stops and refuses
+	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) BUILD_OPTIONS="$(BUILD_OPTIONS)" $(BIN)/pytest -m image tests/image
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
 	@for name in dev pipeline app uv; do \

@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_RECORDS"] = settings.max_records
+    app.config["RELEASE"] = settings.release
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from typing import Any
 
@@ -37,6 +38,11 @@ keepalive = 5  # seconds
 worker_tmp_dir = _folder
 # Nothing but the port can steer the server, and nothing is written to the home folder.
 control_socket_disable = True
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker that is stopped before it listens for signals end at once, instead of being waited for."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def child_exit(server: Any, worker: Any) -> None:

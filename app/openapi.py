@@ -57,7 +57,7 @@ def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application
 
 
 def _state(status: str) -> dict[str, Any]:
-    return _object("status", {"status": {"const": status}, "version": STRING})
+    return _object("status", {"status": {"const": status}, "version": STRING, "release": STRING})
 
 
 def example(contract: Contract) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Settings(BaseModel):
 
     models: Path = Field(ROOT / "models", description="folder with the bundles and the file `current`")
     model_version: str = Field("", description="serve this version and no other, whatever `current` says")
+    release: str = Field("", description="what was deployed, such as the image's digest; /readyz tells it")
     max_records: int = Field(10_000, ge=1, le=1_000_000, description="most records in one request")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1000, le=2**30, description="largest body of a request")
     request_seconds: int = Field(60, ge=1, le=3600, description="longest time to read and answer one request")

@@ -18,8 +18,9 @@ def healthz() -> Any:
 
 
 def readyz() -> Any:
-    """Say that a verified bundle is loaded; a 503 with the reason keeps requests away until then."""
-    return {"status": "ready", "version": service().bundle.version}
+    """Say that a verified bundle is loaded, and of which release; a 503 with the reason until then."""
+    release = current_app.config["RELEASE"]
+    return {"status": "ready", "version": service().bundle.version} | ({"release": release} if release else {})
 
 
 def model() -> Any:

@@ -28,7 +28,7 @@ def location(data: Data) -> Path:
         return local
     if data.download is None:
         raise DataProblem(f"{data.path} does not exist; put the file there, or set data.download.url in conf/")
-    return _kept(data.download)
+    return kept_file(data.download)
 
 
 def download(source: Download) -> Path:
@@ -40,7 +40,7 @@ def download(source: Download) -> Path:
     import pooch  # here, not above: most runs have the local file
     import requests
 
-    kept = _kept(source)
+    kept = kept_file(source)
     http = pooch.HTTPDownloader(timeout=source.timeout_seconds, progressbar=sys.stderr.isatty())
 
     def fetch(url: str, output_file: str, caller: pooch.Pooch) -> None:
@@ -69,7 +69,7 @@ def download(source: Download) -> Path:
     return kept
 
 
-def _kept(source: Download) -> Path:
+def kept_file(source: Download) -> Path:
     """The name under which a download is kept: another address or digest is another file."""
     key = digest_bytes(f"{source.url} {source.sha256}".encode())[:12]
     return ROOT / "data" / "downloads" / f"{key}-{Path(urlsplit(source.url).path).name or 'data.csv'}"

@@ -177,6 +177,12 @@ def test_it_is_alive_and_ready(client: FlaskClient, smoke: Project):
     assert client.get("/readyz").json == {"status": "ready", "version": smoke.version()}
 
 
+def test_a_release_is_told_so_that_a_deployment_sees_what_answers(smoke: Project):
+    settings = Settings(models=smoke.folder / "runs/smoke/models", release="sha256:abc")
+
+    assert create_app(settings).test_client().get("/readyz").json["release"] == "sha256:abc"
+
+
 def test_the_report_and_every_page_that_it_links_to_are_served(client: FlaskClient):
     links = set(re.findall(r'href="(report/[^"#]+\.html)"', page(client, "/report")))
 

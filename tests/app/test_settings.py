@@ -29,7 +29,7 @@ def test_an_empty_environment_means_the_defaults():
 
 def test_every_setting_is_read_from_the_variable_of_its_name():
     settings = read_settings(
-        {"MODELS": "/srv/models", "MODEL_VERSION": "f" * 64, "HOST": "0.0.0.0"}  # noqa: S104 - nothing listens
+        {"MODELS": "/srv/models", "MODEL_VERSION": "f" * 64, "RELEASE": "v1", "HOST": "0.0.0.0"}  # noqa: S104 - nothing listens
         | {name: str(most) for name, (_, most) in LIMITS.items()}
     )
 
@@ -37,7 +37,8 @@ def test_every_setting_is_read_from_the_variable_of_its_name():
     assert {name: getattr(settings, name.lower()) for name in LIMITS} == {
         name: most for name, (_, most) in LIMITS.items()
     }
-    assert len(LIMITS) + 3 == len(Settings.model_fields)
+    assert settings.release == "v1"
+    assert len(LIMITS) + 4 == len(Settings.model_fields)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])

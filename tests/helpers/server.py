@@ -1,6 +1,8 @@
 """A web server on this machine that answers as a test tells it to."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -40,3 +42,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         """Say nothing."""
+
+
+@contextmanager
+def serving_file(body: bytes) -> Iterator[str]:
+    """Serve one file until the block ends; gives its URL."""
+    with Server() as server:
+        server.answers = [{"body": body}]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.url
+        server.shutdown()
+        thread.join()

@@ -83,7 +83,14 @@ def test_every_stage_has_the_same_base_so_that_python_has_the_same_paths():
     stages = [rest.split() for keyword, rest in instructions() if keyword == "FROM"]
     names = {name for _, _, name in stages}
 
-    assert {base for base, _, _ in stages} - names == {"${BASE}"}
+    assert {base for base, _, name in stages if name != "artefacts"} - names == {"${BASE}"}
+    assert ["scratch", "AS", "artefacts"] in stages  # files to take out, nothing that runs
+
+
+def test_the_base_is_pinned_by_digest():
+    (base,) = [rest for keyword, rest in instructions() if keyword == "ARG" and rest.startswith("BASE=")]
+
+    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
 
 
 def test_the_service_gets_none_of_what_makes_models():

@@ -13,7 +13,7 @@ import pytest
 
 from modelbundle.digests import digest_bytes
 from tests.helpers.server import Server
-from training import source
+from training import fetch, source
 from training.conf import Data, load_conf
 from training.data import load_table
 from training.paths import ROOT
@@ -169,3 +169,45 @@ def test_a_download_is_given_up_after_the_configured_tries(server: Server):
         load_table(data(server, retries=2), CONF.contract)
 
     assert server.requests == 3
+
+
+@pytest.fixture
+def conf(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration whose data lie in the test's folder."""
+    local = tmp_path / "data" / "houses.csv"
+    local.parent.mkdir(exist_ok=True)
+    local.write_bytes(b"old")
+    path = tmp_path / "conf.yaml"
+    path.write_text(f"extends: {ROOT}/conf/house_prices.yaml\nname: fetched\ndata: {{path: {local}}}\n")
+    return path
+
+
+def test_newer_data_take_the_place_of_the_local_file_every_time(
+    server: Server, conf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for body in (b"first", b"second"):  # the same address
+        server.answers = [{"body": body}]
+
+        assert fetch.main([str(conf), server.url]) == 0
+        assert (tmp_path / "data/houses.csv").read_bytes() == body
+    assert f"is now what {server.url} gave: 6 bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("url", "sha256", "message"),
+    [
+        (None, "0" * 64, "0" * 64),
+        (None, "abc", "sha256 cannot be 'abc'"),
+        ("ftp://127.0.0.1/x.csv", "", "url cannot be 'ftp://127.0.0.1/x.csv'"),
+        ("", "", "url cannot be ''"),
+    ],
+)
+def test_what_cannot_be_fetched_leaves_the_local_file(
+    server: Server, conf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, sha256: str, message: str
+):
+    server.answers = [{"body": BODY}]
+
+    assert fetch.main([str(conf), server.url if url is None else url, "--sha256", sha256]) == 1
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "data/houses.csv").read_bytes() == b"old"
+    assert not list((tmp_path / "data").glob("*.part"))
