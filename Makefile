@@ -5,7 +5,13 @@ CONF ?= conf/house_prices.yaml
 PORT ?= 5000
 DOCKER ?= docker
 IMAGE ?= house-prices
+MARGIN ?= 0.02
+SERVICE ?= house-prices
 BIN := .venv/bin
+# Delivery has an environment of its own: a deployment installs no Jupyter, and a notebook no cloud.
+DELIVERY := .venv-delivery/bin
+DELIVERY_TESTS := --confcutdir=tests/delivery tests/delivery
+GOLDEN = dist/models/$$(cat dist/models/current)/golden.json
 export PORT
 # For notebooks by hand as in a run: one thread for linear algebra, so that their numbers agree to the last bit.
 export OMP_NUM_THREADS ?= 1
@@ -13,10 +19,10 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test clean env
+.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive delivery-test probe push deploy gate summary clean env delivery-env policy-env
 
 help: ## print this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Another problem: make run CONF=conf/yours.yaml. Another Python: make env PYTHON=python3.13."
 
 run: env ## run the notebooks that changed; ends with the ranking, the bundle and the report
@@ -80,29 +86,76 @@ image: ## run the notebooks in a container and build the image that serves; the 
 		--build-arg DATA="$$($(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["data"]["sha256"])' \
 			<dist/models/$$(cat dist/models/current)/manifest.json)" \
 		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" \
-		--tag $(IMAGE) .
+		--tag $(IMAGE) $(IMAGE_OPTIONS) .
 
-image-test: env image ## build the image, then run it as production does and see that it answers, stops and refuses
+image-test: env delivery-env image ## build the image, then run, break and roll it out as production does
 	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) BUILD_OPTIONS="$(BUILD_OPTIONS)" $(BIN)/pytest -m image tests/image
+	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) BUILD_OPTIONS="$(BUILD_OPTIONS)" $(DELIVERY)/pytest -m image $(DELIVERY_TESTS)
+
+image-check: env ## run the image that was built, as production does
+	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(BIN)/pytest -m image tests/image/test_image.py
+
+archive: ## build the image as dist/image.tar, with its provenance and list of contents, and load it (needs skopeo)
+	@$(MAKE) image IMAGE_OPTIONS="--provenance=mode=max --sbom=true --output type=oci,dest=dist/image.tar"
+	@skopeo copy oci-archive:dist/image.tar docker-daemon:$(IMAGE):latest
+
+delivery-test: delivery-env ## test what pushes, deploys and decides, against stand-ins for AWS
+	@$(DELIVERY)/pytest -m "not image" $(DELIVERY_TESTS)
+
+probe: delivery-env ## ask a running service for the golden prices in dist/: make probe URL=http://127.0.0.1:5000
+	@$(DELIVERY)/python -m delivery.probe "$(URL)" --golden $(GOLDEN)
+
+push: delivery-env ## push dist/image.tar under a new tag: make push TAG=... ECR=house-prices ALSO=docker.io/me/house-prices
+	@$(DELIVERY)/python -m delivery.push dist/image.tar --tag "$(TAG)" $(if $(ECR),--ecr $(ECR)) $(ALSO:%=--also %)
+
+deploy: delivery-env ## roll an image out, and back if it fails: make deploy ENVIRONMENT=staging IMAGE=...@sha256:...
+	@$(DELIVERY)/python -m delivery.deploy "$(ENVIRONMENT)" "$(IMAGE)" --golden $(GOLDEN) --url "$(URL)" \
+		--service "$(SERVICE)" --let-me-in
+
+gate: delivery-env ## decide whether the model in dist/ may replace another: make gate CURRENT=manifest.json MARGIN=0.02
+	@$(DELIVERY)/python -m delivery.gate dist/models "$(CURRENT)" --margin $(MARGIN)
+
+summary: delivery-env ## print the ranking in Markdown: make summary (BEFORE=models of another checkout, or LOG=a failed run's)
+	@$(DELIVERY)/python -m delivery.summary $(if $(BEFORE),--before "$(BEFORE)") $(if $(LOG),--log "$(LOG)")
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
-	@for name in dev pipeline app uv; do \
+	@for name in dev pipeline app uv delivery policy; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--custom-compile-command 'make lock' $(UPGRADE) $$([ $$name = dev ] || echo -c requirements/dev.txt) \
+			--custom-compile-command 'make lock' $(UPGRADE) $$(case $$name in pipeline|app|uv) echo -c requirements/dev.txt;; esac) \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove what runs made: results, reports, scratch, remembered fits; the bundles stay
 	@rm -rf runs reports/*/ scratch .cache
 
 env: .venv/.ready ## make the environment in .venv from the locks
+delivery-env: .venv-delivery/.ready
+policy-env: .venv-policy/.ready
 
 .venv/.ready: requirements/uv.txt requirements/dev.txt
-	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))'
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(require-python)
 	@echo "Making the environment in .venv (about 150 packages, once)" >&2
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt
+	@$(call make-environment,.venv,dev)
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.venv-delivery/.ready: requirements/uv.txt requirements/delivery.txt
+	@$(require-python)
+	@$(call make-environment,.venv-delivery,delivery)
+	@touch $@
+
+.venv-policy/.ready: requirements/uv.txt requirements/policy.txt
+	@$(require-python)
+	@$(call make-environment,.venv-policy,policy)
+	@touch $@
+
+define make-environment
+$(PYTHON) -m venv --clear $(1) \
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+	&& VIRTUAL_ENV=$(CURDIR)/$(1) $(1)/bin/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/$(2).txt
+endef
+
+define require-python
+command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }; \
+$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))' \
+	&& { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }; }
+endef

@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "conf/smoke.yaml"
+collect_ignore = ["delivery"]  # has an environment of its own: make delivery-test
 COPIED = ("app", "conf", "data", "lib", "notebooks", "requirements", "benchmarks", "dodo.py")
 
 
