@@ -1,0 +1,4 @@
+output "bucket" {
+  description = "Name of the bucket, for the backend files."
+  value       = aws_s3_bucket.state.bucket
+}
