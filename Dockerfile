@@ -2,6 +2,7 @@
 
 # Pinned by digest: the same build tomorrow. Dependabot proposes newer ones; --build-arg BASE=... takes another image.
 # One base for all stages, since environments are copied between them.
+#checkov:skip=CKV_DOCKER_7:tag and digest are in the argument, where the check does not look
 ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE} AS tools

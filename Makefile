@@ -113,8 +113,8 @@ delivery-lint: delivery-env ## check workflows, scripts, Dockerfile, and that no
 	@git ls-files -z | xargs -0 $(DELIVERY)/detect-secrets-hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$'
 
 policy: policy-env ## check the policy of Terraform and Dockerfile
-	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework terraform dockerfile \
-		--directory terraform --file Dockerfile
+	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework terraform --directory terraform
+	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework dockerfile --file Dockerfile
 
 # Downloads the provider; the tests ask no cloud.
 terraform-check: ## check and test terraform/ (needs terraform)
