@@ -156,7 +156,7 @@ run "deploy_roles_are_apart" {
       "ec2:AuthorizeSecurityGroupIngress ec2:RevokeSecurityGroupIngress" = [
         ["Allow", "arn:aws:ec2:us-east-1:123456789012:security-group/*", { StringEquals = { "aws:ResourceTag/Service" = "house-prices-${environment}" } }],
       ]
-      "ec2:DescribeInstances ec2:DescribeSecurityGroups ssm:GetCommandInvocation ssm:ListCommandInvocations" = [
+      "ec2:DescribeInstances ec2:DescribeSecurityGroups ssm:ListCommandInvocations ssm:ListCommands" = [
         ["Allow", "*", null],
       ]
     } }

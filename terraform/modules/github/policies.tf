@@ -302,8 +302,8 @@ locals {
         Action = [
           "ec2:DescribeInstances",
           "ec2:DescribeSecurityGroups",
-          "ssm:GetCommandInvocation",
           "ssm:ListCommandInvocations",
+          "ssm:ListCommands",
         ]
         Resource = "*"
       },
