@@ -32,11 +32,11 @@ def metrics_folder(server: subprocess.Popen[bytes]) -> Path:
 
 
 def test_a_stopping_server_answers_what_it_has_begun_and_cleans_up(
-    registry: Path, rude: int, records: list[dict[str, Any]]
+    registry: Path, rude: int, records: list[dict[str, Any]], tmp_path: Path
 ):
     port, body = free_port(), json.dumps(records[0]).encode()
     others = about_predict(counts(rude))
-    with serving(registry, port, WORKERS="2") as server:
+    with serving(registry, port, output=tmp_path / "output", WORKERS="2") as server:
         ask(port, "/predict", records[:3])
         assert counts(port)['prediction_records_total{outcome="priced"}'] == 3
         folder = metrics_folder(server)
@@ -45,7 +45,6 @@ def test_a_stopping_server_answers_what_it_has_begun_and_cleans_up(
         assert idle.recv(4096).startswith(b"HTTP/1.1 200 OK")
         time.sleep(0.3)  # until threads have taken them all up
 
-        stopped = time.monotonic()
         server.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         for client in begun:
@@ -56,11 +55,10 @@ def test_a_stopping_server_answers_what_it_has_begun_and_cleans_up(
                 answers.append(rest_of(client))
         with idle:
             assert server.wait(20) == 0
-        took = time.monotonic() - stopped
 
     assert all(answer.startswith(b"HTTP/1.1 200 OK") for answer in answers)
     assert all(b'"prediction":' in answer for answer in answers)
-    assert took < 6
+    assert "SIGKILL" not in (tmp_path / "output").read_text()  # every worker ended by itself, before its grace was over
     assert not folder.exists()
     assert about_predict(counts(rude)) == others  # two servers do not share their counts
 

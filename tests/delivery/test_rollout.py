@@ -15,7 +15,7 @@ import pytest
 from delivery import deploy as deployment
 from delivery.probe import probe
 from tests.delivery.conftest import NAME, PARAMETER, ROOT, registry
-from tests.image.conftest import DOCKER, IMAGE, address, broken_image, docker
+from tests.image.conftest import DOCKER, IMAGE, address, broken_image, build, docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +94,22 @@ def test_a_bad_image_is_taken_back_and_the_good_one_serves_again(
         assert machine["roll_out"]() is False
         assert "cannot be pulled; what ran goes on" in machine["said"][-1]
         assert docker("inspect", "--format", "{{.State.StartedAt}}", f"{NAME}-test") == before
+
+
+def test_the_image_before_stays_for_the_way_back_and_older_ones_go(machine: dict[str, Any], tmp_path: Path):
+    with registry(tmp_path) as address:
+        images = []
+        for number in range(3):
+            done = build("-", "--tag=house-prices-other", dockerfile=f"FROM {IMAGE}\nLABEL number={number}\n")
+            assert done.returncode == 0, done.stderr
+            images.append(pushed("house-prices-other", address, "prices"))
+            boto3.client("ssm").put_parameter(Name=PARAMETER, Value=images[-1], Overwrite=True)
+            assert machine["roll_out"]() is True, machine["said"]
+    docker("rmi", "house-prices-other")
+
+    repository = images[0].partition("@")[0]
+    there = docker("images", "--digests", "--format", "{{.Digest}}", repository).split()
+    assert set(there) == {image.partition("@")[2] for image in images[1:]}
 
 
 def test_the_container_is_as_closed_as_can_be(machine: dict[str, Any], golden: Path, tmp_path: Path):

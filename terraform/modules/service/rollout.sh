@@ -37,6 +37,7 @@ esac
 # The new image is there before the old container goes.
 docker pull --quiet "$image" >/dev/null || fail "$image cannot be pulled; what ran goes on"
 
+before=$(docker inspect --format '{{.Image}}' "$NAME" 2>/dev/null || true)
 # docker stop sends SIGTERM and gives requests in flight their time.
 docker stop --time 10 "$NAME" >/dev/null 2>&1 || true
 docker rm --force "$NAME" >/dev/null 2>&1 || true
@@ -54,5 +55,8 @@ for _ in $(seq "${SECONDS_TO_HEALTH:-90}"); do
 done
 [ "$health" = healthy ] || fail "$image is $health: $(docker logs --tail 20 "$NAME" 2>&1)"
 say "serving $image"
-# Disks fill with images otherwise; the one before stays a day, for the way back.
-docker image prune --all --force --filter until=24h >/dev/null || true
+# Disks fill with images otherwise. The one before stays, for the way back.
+now=$(docker inspect --format '{{.Image}}' "$NAME")
+for id in $(docker images --quiet --no-trunc "${image%@*}" | sort -u); do
+    [ "$id" = "$now" ] || [ "$id" = "$before" ] || docker rmi --force "$id" >/dev/null || true
+done
