@@ -100,8 +100,12 @@ def test_missing_variables_are_told_by_a_notice():
 
 
 def test_a_rollout_and_an_apply_are_never_cut_off():
-    for name in ("release", "deploy-to", "infrastructure", "retrain"):
-        assert WORKFLOWS[name]["concurrency"]["cancel-in-progress"] is False
+    for bearer in (JOBS["release.publish"], JOBS["deploy-to.deploy"], WORKFLOWS["infrastructure"]):
+        assert bearer["concurrency"]["cancel-in-progress"] is False
+
+
+def test_an_approval_that_is_waited_for_holds_up_no_other_release():
+    assert not [name for name in ("release", "deploy", "deploy-to", "retrain") if "concurrency" in WORKFLOWS[name]]
 
 
 def test_production_waits_for_staging():
