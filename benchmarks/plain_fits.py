@@ -12,7 +12,9 @@ parts = split.split_rows(len(table), conf.split)
 
 results, pipelines = {}, {}
 for name, candidate in conf.candidates.items():
-    pipelines[name] = candidates.build_pipeline(name, candidate, conf.contract, conf.target_transform, conf.split.seed)
+    pipelines[name] = candidates.build_pipeline(
+        name, candidate, conf.contract, conf.target_transform, conf.split.seed, conf.members(name), conf.engineered
+    )
     trial = evaluate.try_candidate(pipelines[name], X, y, parts, conf.scorers)
     results[name] = {"scores": trial.scores, "failed": trial.failed, "baseline": candidate.baseline}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -15,48 +16,111 @@ from training.preprocess import build_preprocessing
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelbundle.contract import Contract
-    from training.conf import Candidate
+    from training.recipe import Candidate, Engineered
 
 
-def build_pipeline(name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int) -> Pipeline:
+def build_pipeline(
+    name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int,
+    members: Mapping[str, Candidate] | None = None, engineered: Mapping[str, Engineered] | None = None,
+) -> Pipeline:  # fmt: skip
     """Build one candidate: a pipeline that takes a frame of features and predicts in the target's unit.
 
     The model sees a standardised target (of the logarithm, where so configured), so that parameters such as SVR's C
-    mean the same on any data. Raises ConfigProblem if the class or its parameters do not exist.
+    mean the same on any data, and a blend averages its members on that scale.
+    members: those of a blend, by name; engineered: numbers made of features.
+    Raises ConfigProblem if a class or its parameters do not exist.
     """
+    if members:
+        before, model = "passthrough", _blend(members, contract, seed, engineered)
+    else:
+        before = build_preprocessing(candidate.preprocessing, contract, engineered)
+        model = _estimator(name, candidate, seed)
     to_model = [("log", FunctionTransformer(np.log, np.exp))] if target_transform == "log" else []
-    model = TransformedTargetRegressor(
-        regressor=_estimator(name, candidate, seed),
-        transformer=Pipeline([*to_model, ("standardise", StandardScaler())]),
-    )
-    return Pipeline([("preprocess", build_preprocessing(candidate.preprocessing, contract)), ("model", model)])
+    transformer = Pipeline([*to_model, ("standardise", StandardScaler())])
+    return Pipeline([("preprocess", before), ("model", TransformedTargetRegressor(model, transformer=transformer))])
+
+
+def fitted_preprocessing(pipeline: Pipeline) -> Any:
+    """The preprocessing of a fitted pipeline alone; of a blend, that of each group of members, by variant."""
+    if pipeline["preprocess"] != "passthrough":
+        return pipeline["preprocess"]
+    return {variant: group["preprocess"] for variant, group in pipeline["model"].regressor_.named_estimators_.items()}
+
+
+def _blend(
+    members: Mapping[str, Candidate], contract: Contract, seed: int, engineered: Mapping[str, Engineered] | None
+) -> VotingRegressor:
+    """Average the members' predictions; those with the same preprocessing stand in one group, so that it runs once."""
+    groups: dict[str, list[tuple[str, Any]]] = {}
+    for name, member in members.items():
+        groups.setdefault(member.preprocessing, []).append((name, _estimator(name, member, seed)))
+    parts = []
+    for variant, group in groups.items():
+        before = build_preprocessing(variant, contract, engineered)
+        parts.append((variant, Pipeline([("preprocess", before), ("model", VotingRegressor(group))])))
+    return VotingRegressor(parts, weights=[len(group) for group in groups.values()])
 
 
 def _estimator(name: str, candidate: Candidate, seed: int) -> Any:
     where = f"candidates.{name}"
-    module_name, class_name = candidate.estimator.rsplit(".", 1)
+    own = {key: value for key, value in candidate.parameters.items() if "__" not in key}
+    nested = {key: value for key, value in candidate.parameters.items() if "__" in key}
+    estimator = _made(where, candidate.estimator, own, seed)
     try:
-        estimator_class = getattr(import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+        return estimator.set_params(**nested)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigProblem(f"{where}.parameters: {', '.join(nested)} cannot be set: {error}") from None
+
+
+def _made(where: str, path: str, parameters: Mapping[str, Any], seed: int) -> Any:
+    estimator_class = _class(f"{where}.estimator", path)
+    if not all(hasattr(estimator_class, it) for it in ("fit", "predict")):
+        raise ConfigProblem(f"{where}.estimator: {path} is no class with fit and predict")
+    if not hasattr(estimator_class, "get_params"):
+        raise ConfigProblem(f"{where}.estimator: {path} lacks get_params; derive it from BaseEstimator")
+    random = {"random_state": seed} if "random_state" in _allowed(estimator_class)[0] else {}
+    return _call(f"{where}.parameters", estimator_class, random | dict(parameters))
+
+
+def _call(where: str, made: Any, parameters: Mapping[str, Any]) -> Any:
+    """Make an object of a class; a parameter that is a mapping with a `class` is an object itself, such as a kernel."""
+    allowed, open_ended = _allowed(made)
+    unknown = [key for key in parameters if key not in allowed]
+    if unknown and not open_ended:
+        raise ConfigProblem(f"{where}: {made.__name__} has no parameter {unknown[0]}; it has {', '.join(allowed)}")
+    values = {key: _value(f"{where}.{key}", value) for key, value in parameters.items()}
+    try:
+        return made(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigProblem(f"{where}: {made.__name__} cannot be made of them: {error}") from None
+
+
+def _value(where: str, value: Any) -> Any:
+    if not isinstance(value, dict) or "class" not in value:
+        return value
+    rest = {key: item for key, item in value.items() if key != "class"}
+    return _call(where, _class(f"{where}.class", value["class"]), rest)
+
+
+def _allowed(made: Any) -> tuple[list[str], bool]:
+    """Names of the parameters that a class takes, and whether it takes any others too."""
+    signature = inspect.signature(made).parameters.values()
+    allowed = [it.name for it in signature if it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
+    return allowed, any(it.kind == it.VAR_KEYWORD for it in signature)
+
+
+def _class(where: str, path: str) -> Any:
+    module_name, _, class_name = str(path).rpartition(".")
+    try:
+        found = getattr(import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigProblem(
-            f"{where}.estimator: there is no {candidate.estimator} ({error}). "
+            f"{where}: there is no {path} ({error}). "
             "Give the dotted path of a scikit-learn-compatible regressor, such as sklearn.linear_model.Ridge"
         ) from None
-    if not (inspect.isclass(estimator_class) and all(hasattr(estimator_class, it) for it in ("fit", "predict"))):
-        raise ConfigProblem(f"{where}.estimator: {candidate.estimator} is no class with fit and predict")
-    if not hasattr(estimator_class, "get_params"):
-        raise ConfigProblem(f"{where}.estimator: {candidate.estimator} lacks get_params; derive it from BaseEstimator")
-    signature = inspect.signature(estimator_class).parameters.values()
-    allowed = [it.name for it in signature if it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
-    open_ended = any(it.kind == it.VAR_KEYWORD for it in signature)
-    unknown = [key for key in candidate.parameters if key not in allowed]
-    if unknown and not open_ended:
-        raise ConfigProblem(
-            f"{where}.parameters: {class_name} has no parameter {unknown[0]}; it has {', '.join(allowed)}"
-        )
-    random = {"random_state": seed} if "random_state" in allowed else {}
-    try:
-        return estimator_class(**(random | candidate.parameters))
-    except (TypeError, ValueError) as error:
-        raise ConfigProblem(f"{where}.parameters: {class_name} cannot be made of them: {error}") from None
+    if not inspect.isclass(found):
+        raise ConfigProblem(f"{where}: {path} is no class with fit and predict")
+    return found

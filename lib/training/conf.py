@@ -6,20 +6,15 @@ import difflib
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from modelbundle.contract import Contract
 from training.paths import from_root
 from training.problems import ConfigProblem
+from training.recipe import Candidate, Engineered, Strict, Tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Strict(BaseModel):
-    """Frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Read(Strict):
@@ -61,22 +56,6 @@ class Split(Strict):
     seed: int = Field(0, ge=0)
 
 
-class Candidate(Strict):
-    """One way to predict: a scikit-learn-compatible class by dotted path, its parameters and its preprocessing."""
-
-    estimator: str
-    parameters: dict[str, Any] = {}
-    preprocessing: Literal["plain", "scaled", "splines"] = "plain"
-    baseline: bool = False
-
-    @field_validator("estimator")
-    @classmethod
-    def _has_a_module(cls, path: str) -> str:
-        if not all(part.isidentifier() for part in path.split(".")) or "." not in path:
-            raise ValueError(f"{path!r} is not a dotted path to a class, such as sklearn.linear_model.Ridge")
-        return path
-
-
 class Conf(Strict):
     """Everything that a run depends on, apart from the code and the data."""
 
@@ -84,20 +63,27 @@ class Conf(Strict):
     title: str
     data: Data
     contract: Contract
+    engineered: dict[str, Engineered] = Field({})
     target_transform: Literal["log", "none"] = "none"
     split: Split = Split()
     metric: str
-    also_report: list[str] = []
+    also_report: list[str] = Field([])
     rule: Literal["best_mean", "simplest_within_one_standard_error"] = "best_mean"
     candidates: dict[str, Candidate] = Field(min_length=2)
-    learning_curve: list[float] = [0.2, 0.4, 0.7, 1.0]
+    interval_level: float = Field(0.9, ge=0.5, le=0.99)
+    tuning: Tuning | None = None
+    learning_curve: list[float] = Field([0.2, 0.4, 0.7, 1.0])
     registry: str = "models"
-    notebooks: dict[str, dict[str, str | int | float | bool]] = {}
+    notebooks: dict[str, dict[str, str | int | float | bool]] = Field({})
 
     @property
     def scorers(self) -> list[str]:
         """The scorers that every candidate is measured with, the deciding one first."""
         return list(dict.fromkeys([self.metric, *self.also_report]))
+
+    def members(self, name: str) -> dict[str, Candidate]:
+        """The candidates that a blend is made of; none for a candidate that is no blend."""
+        return {member: self.candidates[member] for member in self.candidates[name].members}
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Conf:
@@ -107,6 +93,11 @@ class Conf(Strict):
             raise ValueError("candidates: all have baseline: true, so none could win")
         if bad := [name for name in self.candidates if not name.isidentifier() or not name.islower()]:
             raise ValueError(f"candidates: {bad[0]!r} is not a name in lower case, such as random_forest")
+        for name, candidate in self.candidates.items():
+            for member in candidate.members:
+                if member not in self.candidates or self.candidates[member].members:
+                    raise ValueError(f"candidates.{name}.members: {member!r} is no candidate, or itself a blend")
+        self._require_known_factors()
         target = self.contract.columns[self.contract.target]
         if self.target_transform == "log" and not (target.minimum is not None and target.minimum > 0):
             raise ValueError(
@@ -116,24 +107,56 @@ class Conf(Strict):
             raise ValueError(f"learning_curve: {bad[0]} is not a share of the rows, above 0 and at most 1")
         return self
 
+    def _require_known_factors(self) -> None:
+        numbers = set(self.contract.numeric)
+        for name, made in self.engineered.items():
+            if name in self.contract.columns:
+                raise ValueError(f"engineered.{name}: the contract has a column of that name; give it another")
+            if made.category and made.category not in self.contract.categorical:
+                raise ValueError(f"engineered.{name}.category: {made.category!r} is no categorical feature")
+            if unknown := [factor for factor in made.product if factor not in numbers]:
+                raise ValueError(f"engineered.{name}.product: {unknown[0]!r} is no number that stands before it")
+            numbers.add(name)
 
-def load_conf(path: str | Path) -> Conf:
+
+def load_conf(path: str | Path, *, tuned: bool = True) -> Conf:
     """Read a configuration file, given relative to the project's root.
 
-    `extends: other.yaml` starts from another file beside it; mappings are merged key by key.
+    `extends: other.yaml` starts from another file beside it; mappings are merged key by key. `tuned: other.yaml` names
+    the file that make tune writes; what it found goes over what stands here. tuned: whether it does.
     Raises ConfigProblem with every fault of the file at once.
     """
     file = from_root(path)
     try:
-        return Conf.model_validate(_read_yaml(file))
+        return Conf.model_validate(_read_yaml(file, tuned=tuned))
     except ValidationError as error:
         faults = "\n".join(f"  - {_explain(fault)}" for fault in error.errors())
         raise ConfigProblem(f"{path} cannot be used:\n{faults}") from None
 
 
-def _read_yaml(file: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
+def tuned_file(path: str | Path) -> Path:
+    """The file that make tune writes for a configuration; raises ConfigProblem if the configuration names none."""
+    content = _read_mapping(from_root(path))
+    if "tuned" not in content:
+        name = f"{from_root(path).stem}.tuned.yaml"
+        raise ConfigProblem(f"{path} does not say where what is found should go; add the line tuned: {name}")
+    return from_root(path).parent / str(content["tuned"])
+
+
+def _read_yaml(file: Path, children: tuple[Path, ...] = (), *, tuned: bool = True) -> dict[str, Any]:
     if file in children:
         raise ConfigProblem(f"{file} extends itself, by way of {' and '.join(map(str, children))}; remove one extends")
+    content = _read_mapping(file)
+    found = file.parent / str(content.pop("tuned", ""))
+    if tuned and found.is_file():  # before the first make tune there is none
+        content = _merge(content, _read_mapping(found))
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    return _merge(_read_yaml(file.parent / str(parent), (*children, file), tuned=tuned), content)
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
     if not file.is_file():
         there = ", ".join(sorted(other.name for other in file.parent.glob("*.yaml"))) or "nothing"
         raise ConfigProblem(f"there is no configuration {file}; in that folder: {there}")
@@ -143,8 +166,7 @@ def _read_yaml(file: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ConfigProblem(f"{file} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigProblem(f"{file} should hold a mapping with keys such as name, data and candidates")
-    parent = content.pop("extends", None)
-    return content if parent is None else _merge(_read_yaml(file.parent / str(parent), (*children, file)), content)
+    return content
 
 
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

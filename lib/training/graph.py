@@ -21,11 +21,14 @@ NOTEBOOKS = ("01_eda", "02_preprocess", "03_train", "04_compare")
 # table cannot lie about what makes the notebook run again.
 READS = {
     "01_eda": ("data", "contract", "target_transform"),
-    "02_preprocess": ("data", "contract", "split"),
-    "03_train": ("data", "contract", "target_transform", "scorers", "seed", "candidate"),
+    "02_preprocess": ("data", "contract", "engineered", "split"),
+    "03_train": (
+        *("data", "contract", "engineered", "target_transform", "scorers", "seed"),
+        *("candidate", "members"),
+    ),
     "04_compare": (
-        *("name", "title", "data", "contract", "target_transform", "scorers", "seed", "candidates"),
-        *("metric", "rule", "learning_curve"),
+        *("name", "title", "data", "contract", "engineered", "target_transform", "scorers", "seed"),
+        *("candidates", "metric", "rule", "interval_level", "tuning", "learning_curve"),
     ),
 }
 
@@ -39,7 +42,8 @@ def parts_read(conf: Conf, notebook: str, candidate: str = "") -> dict[str, Any]
     """The parts of the configuration that a notebook reads; raises ConfigProblem for an unknown candidate."""
     if candidate and candidate not in conf.candidates:
         raise ConfigProblem(f"there is no candidate {candidate!r}; the configuration has {', '.join(conf.candidates)}")
-    derived = {"seed": conf.split.seed, "candidate": conf.candidates.get(candidate)}
+    derived: dict[str, Any] = {"seed": conf.split.seed, "candidate": conf.candidates.get(candidate)}
+    derived["members"] = conf.members(candidate) if candidate else {}
     # Which scorer decides is read by 04_compare alone: a change of the metric refits nothing.
     derived["scorers"] = conf.scorers if notebook == "04_compare" else sorted(conf.scorers)
     return {part: derived[part] if part in derived else getattr(conf, part) for part in READS[notebook]}

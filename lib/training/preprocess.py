@@ -25,7 +25,10 @@ from sklearn.preprocessing import (
 from modelbundle.frame import WHOLE_NUMBER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelbundle.contract import Contract
+    from training.recipe import Engineered
 
 # A category with fewer rows shares one column with the other rare ones; so does one that training never saw.
 RARE_BELOW_ROWS = 10
@@ -37,11 +40,19 @@ VARIANTS = {
 }
 
 
-def build_preprocessing(variant: str, contract: Contract) -> ColumnTransformer:
-    """Build one unfitted variant; its output is a dense float matrix, one row per record."""
+def build_preprocessing(
+    variant: str, contract: Contract, engineered: Mapping[str, Engineered] | None = None
+) -> ColumnTransformer:
+    """Build one unfitted variant; its output is a dense float matrix, one row per record.
+
+    engineered: numbers made of features, shaped as the variant shapes numbers.
+    """
     parts = []
     if contract.numeric:
         parts.append(("numbers", Pipeline([*_read_numbers(), *_shape(variant)]), contract.numeric))
+    for name in engineered or {}:
+        steps, columns = _engineer(name, engineered)
+        parts.append((name, Pipeline([*steps, *_shape(variant)]), columns))
     if contract.categorical:
         parts.append(("categories", Pipeline(_encode_categories()), contract.categorical))
     return ColumnTransformer(parts, verbose_feature_names_out=False)
@@ -73,6 +84,22 @@ def _read_numbers() -> list[tuple[str, object]]:
     ]
 
 
+def _engineer(name: str, engineered: Mapping[str, Engineered]) -> tuple[list[tuple[str, object]], list[str]]:
+    """The steps that make one number, and the features that they read."""
+    made = engineered.get(name)
+    if made is None:
+        return _read_numbers(), [name]
+    if made.category:
+        # a category that is not listed, or missing, is imputed like a missing number
+        number = FunctionTransformer(pd.DataFrame.map, kw_args={"func": made.numbers.get})
+        return [*_read_categories(), ("number", number), *_read_numbers()], [made.category]
+    factors = {factor: _engineer(factor, engineered) for factor in made.product}
+    columns = list(dict.fromkeys(column for _, read in factors.values() for column in read))
+    parts = [(factor, Pipeline(steps), read) for factor, (steps, read) in factors.items()]
+    product = FunctionTransformer(np.prod, kw_args={"axis": 1, "keepdims": True})
+    return [("factors", ColumnTransformer(parts)), ("product", product)], columns
+
+
 def _shape(variant: str) -> list[tuple[str, object]]:
     if variant == "plain":
         return []
@@ -86,7 +113,7 @@ def _shape(variant: str) -> list[tuple[str, object]]:
     ]
 
 
-def _encode_categories() -> list[tuple[str, object]]:
+def _read_categories() -> list[tuple[str, object]]:
     # 60, 60.0 and "60" must be one category: a column with gaps is read as 60.0, a client sends "60".
     to_strings = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
     drop_zeros = FunctionTransformer(
@@ -94,15 +121,14 @@ def _encode_categories() -> list[tuple[str, object]]:
         kw_args={"to_replace": WHOLE_NUMBER, "value": r"\1", "regex": True},
         feature_names_out="one-to-one",
     )
+    return [("as_strings", to_strings), ("without_point_zero", drop_zeros)]
+
+
+def _encode_categories() -> list[tuple[str, object]]:
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=RARE_BELOW_ROWS,
         sparse_output=False,
         dtype=np.float64,
     )
-    return [
-        ("as_strings", to_strings),
-        ("without_point_zero", drop_zeros),
-        ("impute", SimpleImputer(strategy="most_frequent")),
-        ("one_hot", one_hot),
-    ]
+    return [*_read_categories(), ("impute", SimpleImputer(strategy="most_frequent")), ("one_hot", one_hot)]

@@ -90,10 +90,12 @@ def check_task(conf: Conf) -> dict[str, Any]:
 
         build_scorer(conf.scorers)
         for name, candidate in conf.candidates.items():
-            build_pipeline(name, candidate, conf.contract, conf.target_transform, conf.split.seed)
+            transform, seed = conf.target_transform, conf.split.seed
+            build_pipeline(name, candidate, conf.contract, transform, seed, conf.members(name), conf.engineered)
 
     named = {
         "candidates": _plain(conf.candidates),
+        "engineered": _plain(conf.engineered),
         "scorers": conf.scorers,
         "code": module_digest("training.candidates", "training.metrics"),
         "environment": locked_environment(),

@@ -23,7 +23,7 @@ from modelbundle.contract import Contract
 from tests.modelbundle.conftest import COLUMNS, vouch, write_bundle
 from training.bundle import draft_bundle, with_seen_ranges
 from training.candidates import build_pipeline
-from training.conf import Candidate
+from training.recipe import Candidate
 
 if TYPE_CHECKING:
     from pathlib import Path

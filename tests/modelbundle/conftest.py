@@ -14,7 +14,7 @@ from modelbundle.contract import Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle import draft_bundle
 from training.candidates import build_pipeline
-from training.conf import Candidate
+from training.recipe import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

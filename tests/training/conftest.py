@@ -16,7 +16,7 @@ from modelbundle.digests import digest_file
 from training import publish as publishing
 from training.bundle import draft_bundle
 from training.candidates import build_pipeline
-from training.conf import Candidate
+from training.recipe import Candidate
 
 if TYPE_CHECKING:
     from pathlib import Path

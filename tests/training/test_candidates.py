@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 
 from modelbundle.frame import canonical_frame
 from training.candidates import build_pipeline
-from training.conf import Candidate
 from training.problems import ConfigProblem
+from training.recipe import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd
