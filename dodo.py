@@ -8,6 +8,7 @@ from training.source import location
 
 CONF_PATH = os.environ.get("CONF", "conf/house_prices.yaml")
 CONF = load_conf(CONF_PATH)
+WRITTEN = load_conf(CONF_PATH, tuned=False)  # as people wrote it: a search starts from there
 DATA_FILE = location(CONF.data)
 
 DOIT_CONFIG = {
@@ -32,12 +33,25 @@ def task_notebook():
     """Execute a notebook, once per candidate where it takes one."""
     for notebook, candidate in graph.nodes(CONF):
         yield tasks.node_task(CONF, CONF_PATH, notebook, candidate, DATA_FILE)
+    for notebook, candidate in graph.searches(WRITTEN):
+        yield tasks.node_task(WRITTEN, CONF_PATH, notebook, candidate, DATA_FILE)
 
 
 def task_report():
     """Render a page of the report."""
     for node in graph.pages(CONF):
         yield tasks.report_task(CONF, node)
+
+
+def task_search():
+    """Render the page of a search; make tune asks for these, make run does not."""
+    for search in graph.searches(WRITTEN):
+        yield tasks.report_task(CONF, graph.node_name(*search))
+
+
+def task_tuned():
+    """Write what the searches found, beside the configuration."""
+    return tasks.tuned_task(WRITTEN, CONF_PATH)
 
 
 def task_publish():

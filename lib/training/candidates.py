@@ -16,7 +16,7 @@ from training.preprocess import build_preprocessing
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from modelbundle.contract import Contract
     from training.recipe import Candidate, Engineered
@@ -41,6 +41,24 @@ def build_pipeline(
     to_model = [("log", FunctionTransformer(np.log, np.exp))] if target_transform == "log" else []
     transformer = Pipeline([*to_model, ("standardise", StandardScaler())])
     return Pipeline([("preprocess", before), ("model", TransformedTargetRegressor(model, transformer=transformer))])
+
+
+def builder(
+    name: str, contract: Contract, target_transform: str, seed: int, engineered: Mapping[str, Engineered]
+) -> Callable[[Candidate], Pipeline]:
+    """Make a function that builds the pipeline of a candidate with changed parameters, for a search."""
+    return lambda candidate: build_pipeline(name, candidate, contract, target_transform, seed, engineered=engineered)
+
+
+def with_parameters(
+    candidates: Mapping[str, Candidate], found: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Candidate]:
+    """The candidates that may join a blend, with the parameters that were found for them."""
+    return {
+        name: candidate.model_copy(update={"parameters": candidate.parameters | dict(found.get(name, {}))})
+        for name, candidate in candidates.items()
+        if candidate.estimator and not candidate.baseline
+    }
 
 
 def fitted_preprocessing(pipeline: Pipeline) -> Any:

@@ -122,13 +122,17 @@ class Conf(Strict):
 def load_conf(path: str | Path, *, tuned: bool = True) -> Conf:
     """Read a configuration file, given relative to the project's root.
 
-    `extends: other.yaml` starts from another file beside it; mappings are merged key by key. `tuned: other.yaml` names
-    the file that make tune writes; what it found goes over what stands here. tuned: whether it does.
+    `extends: other.yaml` starts from another file beside it; mappings are merged key by key, and a candidate that is
+    null is left out. `tuned: other.yaml` names the file that make tune writes; what it found goes over what stands
+    here. tuned: whether it does.
     Raises ConfigProblem with every fault of the file at once.
     """
     file = from_root(path)
     try:
-        return Conf.model_validate(_read_yaml(file, tuned=tuned))
+        content = _read_yaml(file, tuned=tuned)
+        if isinstance(named := content.get("candidates"), dict):
+            content["candidates"] = {name: candidate for name, candidate in named.items() if candidate is not None}
+        return Conf.model_validate(content)
     except ValidationError as error:
         faults = "\n".join(f"  - {_explain(fault)}" for fault in error.errors())
         raise ConfigProblem(f"{path} cannot be used:\n{faults}") from None

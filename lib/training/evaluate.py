@@ -159,7 +159,7 @@ def _cross_validate(
     done = joblib.Parallel(n_jobs=CORES, prefer="threads", return_as="generator")(
         joblib.delayed(one_fold)(fold) for fold in folds
     )
-    results = list(tqdm(done, total=len(folds), desc="folds", leave=False, delay=1))
+    results = list(tqdm(done, total=len(folds), desc="folds", leave=False, delay=5))
     return {
         "scores": {name: [float(scores[name]) for scores, _, _ in results] for name in scorers},
         "predicted": [predicted for _, predicted, _ in results],

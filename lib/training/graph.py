@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from training.conf import Conf
 
 MODEL_CARD = "model_card"
-NOTEBOOKS = ("01_eda", "02_preprocess", "03_train", "04_compare")
+# Those that make run executes, and those of make tune, which read the configuration as people wrote it.
+RUN = ("01_eda", "02_preprocess", "03_train", "04_compare")
+SEARCH = ("tune", "blend")
+NOTEBOOKS = (*RUN, *SEARCH)
 
 # The parts of the configuration that each notebook reads. Its session hands out these and no others, so that this
 # table cannot lie about what makes the notebook run again.
@@ -26,6 +29,8 @@ READS = {
         *("data", "contract", "engineered", "target_transform", "scorers", "seed"),
         *("candidate", "members"),
     ),
+    "tune": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidate"),
+    "blend": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidates"),
     "04_compare": (
         *("name", "title", "data", "contract", "engineered", "target_transform", "scorers", "seed"),
         *("candidates", "metric", "rule", "interval_level", "tuning", "learning_curve"),
@@ -58,10 +63,26 @@ def nodes(conf: Conf) -> Iterator[tuple[str, str]]:
     yield "04_compare", ""
 
 
+def searches(conf: Conf) -> Iterator[tuple[str, str]]:
+    """The executions of make tune as (notebook, candidate): each space, then the blend of what they found."""
+    for candidate in conf.candidates:
+        if conf.candidates[candidate].search:
+            yield "tune", candidate
+    if any(candidate.members for candidate in conf.candidates.values()):
+        yield "blend", ""
+
+
 def upstream(conf: Conf, notebook: str) -> list[str]:
     """Names of the nodes whose results a notebook reads."""
     candidates = [node_name("03_train", candidate) for candidate in conf.candidates]
-    return {"03_train": ["02_preprocess"], "04_compare": ["02_preprocess", *candidates]}.get(notebook, [])
+    tuned = [node_name(*search) for search in searches(conf) if search[0] == "tune"]
+    after = {
+        "03_train": ["02_preprocess"],
+        "04_compare": ["02_preprocess", *candidates],
+        "tune": ["02_preprocess"],
+        "blend": ["02_preprocess", *tuned],
+    }
+    return after.get(notebook, [])
 
 
 def runs_folder(conf: Conf) -> Path:
@@ -95,7 +116,7 @@ def require_known_parameters(conf: Conf) -> None:
     if unknown := [name for name in conf.notebooks if name not in NOTEBOOKS]:
         raise ConfigProblem(f"notebooks: there is no notebook {unknown[0]}; there are {', '.join(NOTEBOOKS)}")
     for notebook in NOTEBOOKS:
-        own = ["conf", "inputs", "output", *(["candidate"] if notebook == "03_train" else [])]
+        own = ["conf", "inputs", "output", *(["candidate"] if notebook in ("03_train", "tune") else [])]
         given = conf.notebooks.get(notebook, {})
         require_parameters(read_notebook(notebook_path(notebook)), notebook, [*own, *given])
         if reserved := sorted(set(given) & {*own, "candidate"}):

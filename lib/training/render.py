@@ -26,6 +26,7 @@ LABELS = {
     "02_preprocess": "Preprocessing",
     "04_compare": "Result",
     "model_card": "Model card",
+    "blend": "Search of blends",
 }
 
 
@@ -76,7 +77,7 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
     here = Path(pages[node]).parent
     links = [
         {
-            "label": LABELS.get(name, name.partition("-")[2]),
+            "label": LABELS.get(name, name.replace("tune-", "Search of ").removeprefix("03_train-")),
             "href": os.path.relpath(file, here),
             "here": name == node,
         }

@@ -16,7 +16,7 @@ from doit.doit_cmd import DoitMain
 
 from modelbundle.digests import digest_file
 from training import graph
-from training.conf import Conf, load_conf
+from training.conf import Conf, load_conf, tuned_file
 from training.paths import ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
 from training.source import location
@@ -44,6 +44,7 @@ class Reporter:
     started: dict[str, float]
     executed: list[str]
     failures: list[tuple[str, str]]
+    status: int
     last: Reporter | None = None
 
     def __init__(self, outstream: Any, options: Any) -> None:
@@ -109,40 +110,65 @@ def main(arguments: list[str] | None = None) -> int:
         "conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)"
     )
     parser.add_argument("--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)")
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="search parameters and blends instead, and write them beside the configuration",
+    )
     options = parser.parse_args(arguments)
     try:
         conf = load_conf(options.conf)
         graph.require_known_parameters(conf)
         location(conf.data)
+        jobs = options.jobs or len(os.sched_getaffinity(0)) + 1
         with _only_run():
-            return _run(conf, options.conf, options.jobs or len(os.sched_getaffinity(0)) + 1)
+            return _tune(options.conf, jobs) if options.tune else _run(conf, options.conf, jobs)
     except Problem as problem:
         print(f"make run: {problem}", file=sys.stderr)
         return 1
 
 
-def _run(conf: Conf, conf_path: str, jobs: int) -> int:
+def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
+    """Let doit run the named tasks, the default ones if none are named; failures are printed. Returns its reporter."""
     os.environ.update(KERNEL_ENVIRONMENT)
     # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
     sys.modules.setdefault("rfc3987_syntax", None)
     os.environ["CONF"] = conf_path
     graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
     _forget_if_damaged(graph.memory_file(conf))
+    config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
+    status = DoitMain(DodoTaskLoader(), extra_config=config).run(["-f", str(ROOT / "dodo.py"), "run", *names])
+    reporter = Reporter.last
+    reporter.status = status or int(bool(reporter.failures))
+    for name, message in reporter.failures:
+        print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)
+    return reporter
+
+
+def _run(conf: Conf, conf_path: str, jobs: int) -> int:
     current = from_root(conf.registry) / "current"
     before = _text(current)
-    config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
-    status = DoitMain(DodoTaskLoader(), extra_config=config).run(["-f", str(ROOT / "dodo.py"), "run"])
-    reporter = Reporter.last
-    if status or reporter.failures:
-        for name, message in reporter.failures if reporter else ():
-            print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)
+    reporter = _do(conf, conf_path, jobs)
+    if reporter.status:
         if _text(current) == before:
             print(f"\nNothing was published; {to_root(current)} is as it was.", file=sys.stderr)
-        return status or 1
+        return reporter.status
     if not reporter.executed:
         print("Nothing to do: code, configuration and data are those of the last run.")
     print(summary(conf))
     return 0
+
+
+def _tune(conf_path: str, jobs: int) -> int:
+    conf, target = load_conf(conf_path, tuned=False), tuned_file(conf_path)
+    trials = conf.notebooks.get("tune", {}).get("trials", "the notebook's number of")
+    print(f"Searching {', '.join(search[1] or search[0] for search in graph.searches(conf))}: {trials} trials each")
+    reporter = _do(conf, conf_path, jobs, "tuned", "search")
+    if not reporter.status:
+        pages = to_root(graph.reports_folder(conf) / "report")
+        print(f"\nFound: {to_root(target)}; review it as a diff (git diff), commit it, then make run")
+        print(f"Pictures of the searches: {pages}/tune-*.html and {pages}/blend.html")
+    return reporter.status
 
 
 def _forget_if_damaged(memory: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from sklearn.model_selection import RepeatedKFold, train_test_split
 
+from modelbundle.digests import digest_json
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ class Parts(TypedDict):
     holdout: list[int]
     training: list[int]
     folds: list[Fold]
+
+
+def training_rows_digest(data_sha256: str, parts: Parts) -> str:
+    """Digest of the rows that candidates are searched and compared on; another hold-out has another."""
+    return digest_json([data_sha256, parts["training"]])
 
 
 def split_rows(rows: int, split: Split) -> Parts:

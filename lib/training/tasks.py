@@ -20,6 +20,7 @@ from training.graph import (
     report_file,
     reports_folder,
     runs_folder,
+    searches,
     upstream,
 )
 from training.notebooks import code_digest, notebook_path, read_notebook, shown_digest
@@ -56,7 +57,7 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         "file_dep": _names(
             data_file, *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook))
         ),
-        "task_dep": ["check"] if notebook == "03_train" else [],
+        "task_dep": ["check"] if notebook in ("03_train", "tune") else [],
         "targets": _names(folder / "notebook.ipynb", folder / "results.json"),
         "uptodate": [config_changed(decides), _outputs_unchanged(folder)],
         "io": {"capture": False},
@@ -113,10 +114,11 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
     from training.render import LOOK, TEMPLATES, render_markdown, render_notebook
 
     page = reports_folder(conf) / report_file(node)
-    common = [page, conf.title, node, pages(conf)]
+    listed = pages(conf) | {node: report_file(node)}  # the page of a search is listed on itself alone
+    common = [page, conf.title, node, listed]
     shown = {
         "title": conf.title,
-        "pages": pages(conf),
+        "pages": listed,
         "code": module_digest("training.render"),
         "templates": {path.name: digest_file(path) for path in [LOOK, *sorted(TEMPLATES.iterdir())]},
         "environment": locked_environment(),
@@ -130,13 +132,27 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
         shown["source"] = shown_digest(read_notebook(notebook_path(notebook)))
         action = _action(render_notebook, notebook, made, *common)
     return {
-        "basename": "report",
+        "basename": "report" if node in pages(conf) else "search",
         "name": node,
         "actions": [action],
         "file_dep": _names(made),
         "task_dep": ["notebook:04_compare"] if node == MODEL_CARD else [],
         "targets": _names(page),
         "uptodate": [config_changed(shown)],
+        "io": {"capture": False},
+    }
+
+
+def tuned_task(conf: Conf, conf_path: str) -> dict[str, Any]:
+    """Describe the writing of what the searches found, beside the configuration."""
+    from training.tuned import write_tuned
+
+    results = [runs_folder(conf) / node_name(*search) / "results.json" for search in searches(conf)]
+    return {
+        "basename": "tuned",
+        "actions": [_action(write_tuned, conf, conf_path)],
+        "file_dep": _names(*results),
+        "uptodate": [False],  # it is quick, and a file changed by hand is made again
         "io": {"capture": False},
     }
 

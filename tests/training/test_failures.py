@@ -161,7 +161,7 @@ def test_an_independent_branch_finishes_after_a_failure(served: Project):
 
 
 def test_after_a_kill_the_previous_bundle_is_served_and_the_next_run_publishes(project: Project):
-    project.edit("conf/house_prices.yaml", "C: 1.0", "C: 1.25")
+    project.edit("conf/house_prices.yaml", "tol: 1.0e-6", "tol: 2.0e-6")
     before = project.version()
     with start(project) as killed:
         wait_for(killed, "▶ 04_compare")
@@ -186,7 +186,7 @@ def test_a_damaged_memory_of_finished_steps_costs_a_rerun_and_nothing_else(serve
 
 
 def test_a_second_run_at_the_same_time_is_refused(served: Project):
-    served.edit("conf/house_prices.yaml", "C: 1.0", "C: 1.25")
+    served.edit("conf/house_prices.yaml", "tol: 1.0e-6", "tol: 2.0e-6")
     with start(served) as first:
         wait_for(first, "▶ 03_train-svr")
         second = served.run()

@@ -37,7 +37,7 @@ def test_a_second_run_has_nothing_to_do(project: Project):
 
 
 def test_a_candidates_parameters_run_that_candidate_and_the_comparison(project: Project):
-    project.edit("conf/house_prices.yaml", "C: 1.0", "C: 1.5")
+    project.edit("conf/house_prices.yaml", "tol: 1.0e-6", "tol: 2.0e-6")
     done = project.run()
 
     assert executed(done.stdout) == {"03_train-svr", "04_compare"}
@@ -86,7 +86,7 @@ def test_a_changed_sentence_is_rendered_and_executes_nothing(project: Project):
 
 def test_a_changed_plotting_helper_refits_nothing(project: Project):
     fits, version = remembered_fits(project), project.version()
-    project.edit("lib/training/plots.py", "How close are the predictions?", "How near are they?")
+    project.edit("lib/training/plots_result.py", "How close are the predictions?", "How near are they?")
     done = project.run()
 
     assert "04_compare" in executed(done.stdout)

@@ -1,0 +1,103 @@
+"""The pictures of the outcome: for 03_train and 04_compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from training.plots import BLUE, GREY, NARROW, ORANGE, WIDE, finished, new_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from modelbundle.contract import Contract
+    from training.compare import Ranked
+    from training.metrics import Metric
+
+
+def fold_scores(values: Sequence[float], metric: Metric) -> Figure:
+    """Show one candidate's metric on each fold, with the mean."""
+    axes = new_axes(f"How steady is the {metric.label}?", NARROW)
+    axes.plot(range(1, len(values) + 1), values, "o", color=BLUE)
+    axes.axhline(np.mean(values), color=ORANGE, label=f"mean {metric.text(float(np.mean(values)))}")
+    axes.set(xlabel=f"fold (of {len(values)})", ylabel=metric.axis)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    return finished(axes, y_thousands=True)
+
+
+def ranking(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
+    """Show each candidate's mean over the folds, with the spread between folds."""
+    shown = [entry for entry in entries if entry.failed is None][::-1]
+    axes = new_axes(f"Which candidate has the best {metric.label}?", (5.6, 1.2 + 0.4 * len(shown)))
+    for entry in shown:
+        colour = ORANGE if entry.name == winner else GREY if entry.baseline else BLUE
+        axes.errorbar(entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7)
+    axes.set(xlabel=f"{metric.axis}: mean and standard deviation over folds", ylim=(-0.5, len(shown) - 0.5))
+    return finished(axes, x_thousands=True)
+
+
+def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
+    """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval."""
+    shown = [entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline][::-1]
+    axes = new_axes(f"Is {winner} really better?", (5.6, 1.3 + 0.4 * len(shown)))
+    for entry in shown:
+        error = [[entry.difference - entry.low], [entry.high - entry.difference]]
+        colour = GREY if entry.ties_with_winner else BLUE
+        axes.errorbar(entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7)
+    axes.axvline(0, color=ORANGE, linewidth=1)
+    unit = f" ({metric.unit})" if metric.unit else ""
+    axes.set(xlabel=f"worse than {winner} by{unit}; grey crosses zero: a tie", ylim=(-0.5, len(shown) - 0.5))
+    return finished(axes, x_thousands=True)
+
+
+def predicted_against_actual(actual: pd.Series, predicted: pd.Series, contract: Contract) -> Figure:
+    """Show each prediction for a row that its model had not seen, beside the truth."""
+    axes = new_axes("How close are the predictions?", WIDE)
+    limits = [min(actual.min(), predicted.min()), max(actual.max(), predicted.max())]
+    axes.plot(limits, limits, color=ORANGE, linewidth=1, label="exact")
+    records = f"{len(actual):,} records"
+    axes.scatter(actual, predicted, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True, label=records)
+    unit = contract.unit or "target"
+    axes.set(xlabel=f"actual {contract.target} ({unit})", ylabel=f"predicted ({unit})")
+    axes.legend()
+    return finished(axes, x_thousands=True, y_thousands=True)
+
+
+def residuals(actual: pd.Series, predicted: pd.Series, contract: Contract) -> Figure:
+    """Show the errors over the prediction: a slope or a funnel would be structure that the model missed."""
+    axes = new_axes("Are the errors free of structure?", WIDE)
+    axes.scatter(predicted, predicted - actual, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
+    axes.axhline(0, color=ORANGE, linewidth=1)
+    unit = contract.unit or "target"
+    axes.set(
+        xlabel=f"predicted {contract.target} ({unit}), {len(actual):,} records",
+        ylabel=f"too high by ({unit})",
+    )
+    return finished(axes, x_thousands=True, y_thousands=True)
+
+
+def error_by_group(errors: pd.DataFrame, name: str, unit: str) -> Figure:
+    """Show the typical error of each group; errors: indexed by group, columns rows and median_error."""
+    shown = errors.iloc[::-1]
+    labels = [f"{label} ({rows:,})" for label, rows in zip(shown.index, shown["rows"], strict=True)]
+    axes = new_axes(f"Where is it wrong? By {name}", (5.6, 1.0 + 0.28 * len(shown)))
+    axes.barh(labels, shown["median_error"], color=BLUE)
+    axes.set(xlabel=f"median absolute error ({unit or 'target'})", ylabel="group (records)")
+    return finished(axes, x_thousands=True)
+
+
+def learning_curve(rows: Sequence[int], values: Sequence[Sequence[float]], name: str, metric: Metric) -> Figure:
+    """Show the metric over the number of rows that the model was fitted on, each fold and the mean."""
+    axes = new_axes("Would more data help?", WIDE)
+    for count, folds in zip(rows, values, strict=True):
+        axes.plot([count] * len(folds), folds, "o", color=BLUE, alpha=0.4, markersize=4)
+    axes.plot(rows, [np.mean(folds) for folds in values], "-o", color=ORANGE, label="mean over folds")
+    axes.set(xlabel=f"rows that {name} was fitted on", ylabel=metric.axis)
+    axes.legend()
+    return finished(axes, x_thousands=True, y_thousands=True)

@@ -1,0 +1,89 @@
+"""A search in tables and sentences: for tune, blend and the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from training.recipe import Range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.metrics import Metric
+    from training.recipe import Tuning
+    from training.search import Found
+
+
+def space_table(space: Mapping[str, Range | list[Any]]) -> pd.DataFrame:
+    """One row per parameter: where it is searched."""
+    rows = [
+        [name, f"{it.low:g} to {it.high:g}", "by ratio" if it.log else "evenly"]
+        if isinstance(it, Range)
+        else [name, ", ".join(map(str, it)), "a choice"]
+        for name, it in space.items()
+    ]
+    return pd.DataFrame(rows, columns=["parameter", "searched", "how"]).set_index("parameter")
+
+
+def scores_table(scores: Mapping[tuple[str, ...], float], metric: Metric, most: int) -> pd.DataFrame:
+    """One row per set of candidates, best first."""
+    ordered = sorted(scores.items(), key=lambda item: -item[1])[:most]
+    rows = [[" + ".join(names), metric.text(metric.value(score))] for names, score in ordered]
+    return pd.DataFrame(rows, columns=["candidates", f"{metric.label}, mean over folds"]).set_index("candidates")
+
+
+def tell_search(name: str, found: Found, metric: Metric) -> str:
+    """One sentence on what the search gained."""
+    before, after = (metric.value(found.scores[number]) for number in (0, found.best))
+    if found.best == 0:
+        return f"None of {len(found.tried)} trials beat the present setting of {name}: **{metric.text(before)}**."
+    setting = ", ".join(f"{key} {value}" for key, value in found.tried[found.best].items())
+    return (
+        f"From {metric.text(before)} with the present setting to **{metric.text(after)}** in trial {found.best + 1} of "
+        f"{len(found.tried)}: {setting}."
+    )
+
+
+def tell_edges(found: Found, space: Mapping[str, Range | list[Any]]) -> str:
+    """One sentence on whether the space was wide enough."""
+    if not found.at_edge:
+        return "The best setting lies **inside** the space: no range needs to be wider."
+    told = " and ".join(f"{name} ({found.tried[found.best][name]:g})" for name in found.at_edge)
+    return f"**{told} lies at the edge** of its range: a wider range in `conf/` may hold a better value."
+
+
+def tell_mattered(found: Found) -> str:
+    """One sentence on the parameter that mattered most."""
+    if not found.mattered:
+        return "Too few trials to tell what mattered."
+    name, share = next(iter(found.mattered.items()))
+    return f"**{name}** mattered most: it explains {share:.0%} of the differences between trials."
+
+
+def tell_blends(alone: Mapping[str, float], scores: Mapping[tuple[str, ...], float], metric: Metric) -> str:
+    """One sentence on the best blend beside its best member."""
+    names, score = next(iter(scores.items()))
+    single = max(alone, key=alone.get)
+    return (
+        f"**{' + '.join(names)}** reaches {metric.text(metric.value(score))}; the best single candidate, {single}, "
+        f"{metric.text(metric.value(alone[single]))}."
+    )
+
+
+def tuning_table(tuning: Tuning, metric: Metric) -> pd.DataFrame:
+    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow."""
+    rows = [
+        [
+            name,
+            it.trials,
+            metric.text(metric.value(it.before)),
+            metric.text(metric.value(it.after)),
+            f"{next(iter(it.mattered))} ({next(iter(it.mattered.values())):.0%})" if it.mattered else "",
+            ", ".join(it.at_edge) or "none",
+        ]
+        for name, it in tuning.candidates.items()
+    ]
+    columns = ["candidate", "trials", f"{metric.label} before", "after", "mattered most", "at the edge"]
+    return pd.DataFrame(rows, columns=columns).set_index("candidate")

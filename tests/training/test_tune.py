@@ -1,0 +1,92 @@
+"""make tune: what it searches, what it writes, and that the next run goes by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from training.conf import load_conf
+from training.recipe import Candidate, Range
+from training.search import blend_scores, search_parameters, summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from modelbundle.contract import Contract
+    from tests.conftest import Project
+
+RMSE = "neg_root_mean_squared_error"
+FOLDS = [{"fit": list(range(20, 60)), "score": list(range(20))}, {"fit": list(range(40)), "score": list(range(40, 60))}]
+
+
+def ridge(alpha: float, space: Range) -> Candidate:
+    parameters, search = {"alpha": alpha}, {"alpha": space}
+    return Candidate(estimator="sklearn.linear_model.Ridge", parameters=parameters, search=search)
+
+
+@pytest.fixture
+def searched(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    from training import evaluate
+    from training.candidates import builder
+    from training.data import features_and_target
+
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    X, y = features_and_target(table, contract)
+
+    def search(candidate: Candidate, trials: int = 12):
+        build = builder("ridge", contract, "none", 0, {})
+        return search_parameters(candidate, build, X, y, FOLDS, RMSE, trials, 0)
+
+    return search
+
+
+def test_it_starts_from_the_present_setting_and_finds_a_better_one(searched):
+    found = searched(ridge(1000.0, Range(low=0.001, high=1000.0, log=True)))
+    told = summary(found)
+
+    assert found.tried[0] == {"alpha": 1000.0}
+    assert told["after"] > told["before"] == found.scores[0]
+    assert told["parameters"]["alpha"] < 100
+    assert len(found.tried) == told["trials"] == 12
+
+
+def test_it_proposes_the_same_again(searched):
+    candidate = ridge(1.0, Range(low=0.001, high=1000.0, log=True))
+
+    assert searched(candidate) == searched(candidate)
+
+
+def test_an_optimum_at_the_end_of_its_range_is_named(searched):
+    assert searched(ridge(300.0, Range(low=300.0, high=1000.0))).at_edge == ["alpha"]
+
+
+def test_models_that_err_apart_are_better_together(table: pd.DataFrame):
+    y = table["Price"].astype(float)
+    off = 0.1 * np.where(np.arange(60) % 2, 1, -1)
+    predicted = {
+        name: [(y * np.exp(sign * off)).iloc[fold["score"]].tolist() for fold in FOLDS]
+        for name, sign in (("high", 1), ("low", -1), ("higher", 2))
+    }
+    scores = blend_scores(predicted, y, FOLDS, RMSE, log=True, most=3)
+
+    assert next(iter(scores)) == ("high", "low")
+    assert scores["high", "low"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.run
+@pytest.mark.slow
+def test_what_it_writes_is_what_the_next_run_goes_by(project: Project):
+    project.edit("conf/smoke.yaml", "name: smoke", "name: smoke\ntuned: smoke.tuned.yaml")
+    project.edit("conf/smoke.yaml", "blend: null", "blend: {members: [svr, random_forest]}")
+    project.edit("conf/smoke.yaml", "learning_curve", "notebooks: {tune: {trials: 2}}\nlearning_curve")
+    done = project.python("-m", "training.run", "conf/smoke.yaml", "--tune")
+    conf = load_conf(project.folder / "conf/smoke.yaml")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "conf/smoke.tuned.yaml" in done.stdout
+    assert set(conf.tuning.candidates) >= {"svr", "random_forest", "blend"}
+    assert 2 <= len(conf.candidates["blend"].members) <= 3
+    assert conf.candidates["svr"].parameters["C"] == project.results("tune-svr")["parameters"]["C"]
+    assert (project.folder / "reports/smoke/report/tune-svr.html").is_file()
