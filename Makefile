@@ -114,7 +114,7 @@ delivery-lint: delivery-env ## check workflows, scripts, Dockerfile, and that no
 	@$(DELIVERY)/zizmor --offline --quiet .github
 	@$(DELIVERY)/shellcheck .ci/run terraform/modules/service/rollout.sh
 	@$(DELIVERY)/hadolint Dockerfile
-	@git ls-files -z | xargs -0 $(DELIVERY)/detect-secrets-hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$'
+	@git ls-files -z | xargs -0 $(DELIVERY)/detect-secrets-hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$|\.tuned\.yaml$$'
 
 policy: policy-env ## check the policy of Terraform and Dockerfile
 	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework terraform --directory terraform
