@@ -9,7 +9,6 @@ from modelbundle.bundle import SCHEMA_VERSION, installed_versions
 from modelbundle.contract import Column, Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from modelbundle.frame import canonical_frame, records_to_frame
-from training.candidates import fitted_preprocessing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +63,7 @@ def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: d
     pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago
     files = {
         "model.pkl": model,
-        "preprocessing.pkl": pickle.dumps(fitted_preprocessing(pipeline), protocol=5),
+        "preprocessing.pkl": pickle.dumps(pipeline["preprocess"], protocol=5),
         "golden.json": canonical_json(golden_requests(pipeline, contract, table)),
     }
     manifest = {

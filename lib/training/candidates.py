@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from training.preprocess import build_preprocessing
+from training.preprocess import build_preprocessing, build_reading, build_shaping
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelbundle.contract import Contract
     from training.recipe import Candidate, Engineered
@@ -34,7 +35,8 @@ def build_pipeline(
     Raises ConfigProblem if a class or its parameters do not exist.
     """
     if members:
-        before, model = "passthrough", _blend(members, contract, seed, engineered)
+        before = build_reading(contract, engineered)
+        model = _blend(candidate.members, members, contract, seed, engineered)
     else:
         before = build_preprocessing(candidate.preprocessing, contract, engineered)
         model = _estimator(name, candidate, seed)
@@ -61,25 +63,24 @@ def with_parameters(
     }
 
 
-def fitted_preprocessing(pipeline: Pipeline) -> Any:
-    """The preprocessing of a fitted pipeline alone; of a blend, that of each group of members, by variant."""
-    if pipeline["preprocess"] != "passthrough":
-        return pipeline["preprocess"]
-    return {variant: group["preprocess"] for variant, group in pipeline["model"].regressor_.named_estimators_.items()}
-
-
 def _blend(
-    members: Mapping[str, Candidate], contract: Contract, seed: int, engineered: Mapping[str, Engineered] | None
-) -> VotingRegressor:
-    """Average the members' predictions; those with the same preprocessing stand in one group, so that it runs once."""
-    groups: dict[str, list[tuple[str, Any]]] = {}
-    for name, member in members.items():
-        groups.setdefault(member.preprocessing, []).append((name, _estimator(name, member, seed)))
+    names: Sequence[str], members: Mapping[str, Candidate], contract: Contract, seed: int,
+    engineered: Mapping[str, Engineered] | None,
+) -> VotingRegressor:  # fmt: skip
+    """Average the members' predictions; one that is named twice counts twice.
+
+    Those with the same preprocessing stand in one group, so that it runs once.
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for name, weight in Counter(names).items():
+        groups.setdefault(members[name].preprocessing, {})[name] = weight
     parts = []
     for variant, group in groups.items():
-        before = build_preprocessing(variant, contract, engineered)
-        parts.append((variant, Pipeline([("preprocess", before), ("model", VotingRegressor(group))])))
-    return VotingRegressor(parts, weights=[len(group) for group in groups.values()])
+        estimators = [(name, _estimator(name, members[name], seed)) for name in group]
+        shaping = build_shaping(variant, contract, engineered)
+        model = VotingRegressor(estimators, weights=list(group.values()))
+        parts.append((variant, Pipeline([("shape", shaping), ("model", model)])))
+    return VotingRegressor(parts, weights=[sum(group.values()) for group in groups.values()])
 
 
 def _estimator(name: str, candidate: Candidate, seed: int) -> Any:

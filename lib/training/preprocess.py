@@ -42,23 +42,42 @@ VARIANTS = {
 
 def build_preprocessing(
     variant: str, contract: Contract, engineered: Mapping[str, Engineered] | None = None
-) -> ColumnTransformer:
-    """Build one unfitted variant; its output is a dense float matrix, one row per record.
+) -> Pipeline:
+    """Build one unfitted variant, in two steps: `read`, which all variants share, and `shape`, what it does to numbers.
 
-    engineered: numbers made of features, shaped as the variant shapes numbers.
+    Its output is a dense float matrix, one row per record: the numeric features, those made of features (engineered),
+    then one column per category.
     """
-    parts = []
-    if contract.numeric:
-        parts.append(("numbers", Pipeline([*_read_numbers(), *_shape(variant)]), contract.numeric))
-    for name in engineered or {}:
-        steps, columns = _engineer(name, engineered)
-        parts.append((name, Pipeline([*steps, *_shape(variant)]), columns))
+    return Pipeline(
+        [("read", build_reading(contract, engineered)), ("shape", build_shaping(variant, contract, engineered))]
+    )
+
+
+def build_reading(contract: Contract, engineered: Mapping[str, Engineered] | None = None) -> Pipeline:
+    """Build the step from a frame of features to a matrix: gaps imputed, categories as columns of 0 and 1.
+
+    The columns: numeric features, numbers that categories stand for, products of these, then the categories.
+    """
+    looked_up = {name: made for name, made in (engineered or {}).items() if made.category}
+    parts = [("numbers", Pipeline(_read_numbers()), contract.numeric)] if contract.numeric else []
+    parts += [(name, Pipeline(_look_up(made)), [made.category]) for name, made in looked_up.items()]
     if contract.categorical:
         parts.append(("categories", Pipeline(_encode_categories()), contract.categorical))
-    return ColumnTransformer(parts, verbose_feature_names_out=False)
+    read = ColumnTransformer(parts, verbose_feature_names_out=False)
+    return Pipeline([("cells", read), ("products", _products([*contract.numeric, *looked_up], engineered or {}))])
 
 
-def describe(variants: dict[str, ColumnTransformer], matrices: dict[str, np.ndarray]) -> pd.DataFrame:
+def build_shaping(
+    variant: str, contract: Contract, engineered: Mapping[str, Engineered] | None = None
+) -> ColumnTransformer | str:
+    """Build the step that shapes the numbers, which stand first in the matrix; the columns of categories pass by."""
+    numbers = len(contract.numeric) + len(engineered or {})
+    if variant == "plain" or not numbers:
+        return "passthrough"
+    return ColumnTransformer([("numbers", Pipeline(_shape(variant)), slice(0, numbers))], remainder="passthrough")
+
+
+def describe(variants: dict[str, Pipeline], matrices: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per fitted variant: what it does, and how many columns it makes."""
     rows = [
         [name, VARIANTS[name], matrices[name].shape[1], f"{np.abs(matrices[name]).max():,.4g}"] for name in variants
@@ -66,11 +85,12 @@ def describe(variants: dict[str, ColumnTransformer], matrices: dict[str, np.ndar
     return pd.DataFrame(rows, columns=["variant", "what it does", "columns", "largest value"]).set_index("variant")
 
 
-def numbers_only(fitted: ColumnTransformer, frame: pd.DataFrame) -> np.ndarray:
-    """The columns that a fitted variant makes of the numeric features; one constant column if there are none."""
-    if "numbers" not in fitted.named_transformers_:
-        return np.ones((len(frame), 1))
-    return fitted.named_transformers_["numbers"].transform(frame[fitted.transformers_[0][2]])
+def numbers_only(fitted: Pipeline, frame: pd.DataFrame) -> np.ndarray:
+    """The columns that a fitted variant makes of numbers; one constant column if there are none."""
+    codes = fitted["read"]["cells"].output_indices_.get("categories", slice(0, 0))
+    matrix = fitted.transform(frame)
+    numbers = matrix[:, : matrix.shape[1] - (codes.stop - codes.start)]
+    return numbers if numbers.shape[1] else np.ones((len(frame), 1))
 
 
 def _read_numbers() -> list[tuple[str, object]]:
@@ -84,25 +104,32 @@ def _read_numbers() -> list[tuple[str, object]]:
     ]
 
 
-def _engineer(name: str, engineered: Mapping[str, Engineered]) -> tuple[list[tuple[str, object]], list[str]]:
-    """The steps that make one number, and the features that they read."""
-    made = engineered.get(name)
-    if made is None:
-        return _read_numbers(), [name]
-    if made.category:
-        # a category that is not listed, or missing, is imputed like a missing number
-        number = FunctionTransformer(pd.DataFrame.map, kw_args={"func": made.numbers.get})
-        return [*_read_categories(), ("number", number), *_read_numbers()], [made.category]
-    factors = {factor: _engineer(factor, engineered) for factor in made.product}
-    columns = list(dict.fromkeys(column for _, read in factors.values() for column in read))
-    parts = [(factor, Pipeline(steps), read) for factor, (steps, read) in factors.items()]
-    product = FunctionTransformer(np.prod, kw_args={"axis": 1, "keepdims": True})
-    return [("factors", ColumnTransformer(parts)), ("product", product)], columns
+def _look_up(made: Engineered) -> list[tuple[str, object]]:
+    """The steps that put a number in a category's place; one that is not listed is imputed like a missing number."""
+    number = FunctionTransformer(pd.DataFrame.map, kw_args={"func": made.numbers.get})
+    return [*_read_categories(), ("number", number), *_read_numbers()]
+
+
+def _products(numbers: list[str], engineered: Mapping[str, Engineered]) -> ColumnTransformer | str:
+    """The step that puts the products behind the numbers they are made of, which stand first in the matrix."""
+    factors = {name: [name] for name in numbers}
+    for name, made in engineered.items():
+        if made.product:  # one that takes another product takes its factors
+            factors[name] = [factor for part in made.product for factor in factors[part]]
+    products = list(factors)[len(numbers) :]
+    if not products:
+        return "passthrough"
+    multiply = FunctionTransformer(np.prod, kw_args={"axis": 1, "keepdims": True})
+    return ColumnTransformer(
+        [
+            ("numbers", "passthrough", slice(0, len(numbers))),
+            *((name, multiply, [numbers.index(factor) for factor in factors[name]]) for name in products),
+            ("categories", "passthrough", slice(len(numbers), None)),
+        ]
+    )
 
 
 def _shape(variant: str) -> list[tuple[str, object]]:
-    if variant == "plain":
-        return []
     if variant == "scaled":
         return [("symmetric", PowerTransformer(method="yeo-johnson", standardize=True))]
     # Ranks are bounded, so one basement of 6,110 sq ft cannot pull the line; splines let the effect bend.

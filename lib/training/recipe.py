@@ -56,7 +56,7 @@ class Candidate(Strict):
 
     Either an `estimator`, a scikit-learn-compatible class by dotted path, with its parameters, its preprocessing and
     the space that make tune searches; or the `members` of a blend, candidates whose predictions are averaged on the
-    scale that the models learn on.
+    scale that the models learn on; one that is named twice counts twice.
     """
 
     estimator: str = ""
@@ -79,8 +79,6 @@ class Candidate(Strict):
             raise ValueError("give either an estimator, or the members of a blend")
         if self.members and self.model_fields_set - {"members", "baseline"}:
             raise ValueError("a blend takes members and nothing else: its members bring the rest")
-        if len(set(self.members)) < len(self.members):
-            raise ValueError("members: one of them stands there twice")
         return self
 
 

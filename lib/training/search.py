@@ -115,7 +115,10 @@ def blend_scores(
     predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str,
     *, log: bool, most: int,
 ) -> dict[tuple[str, ...], float]:  # fmt: skip
-    """Score the blend of every set of two to `most` candidates, best first: names -> mean score over the folds.
+    """Score every blend of two to `most` members, best first: names -> mean score over the folds.
+
+    A name may stand several times, and then counts as often: ensemble selection with replacement (Caruana and others,
+    2004, "Ensemble selection from libraries of models", ICML 21), of which all results are tried.
 
     predicted: per candidate and fold, the predictions for the fold's score rows; log: whether they are averaged on the
     logarithm, as the blend does.
@@ -124,7 +127,12 @@ def blend_scores(
     truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
     forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
-    sets = [names for size in range(2, most + 1) for names in itertools.combinations(predicted, size)]
+    sets = [
+        names
+        for size in range(2, most + 1)
+        for names in itertools.combinations_with_replacement(predicted, size)
+        if len(set(names)) > 1
+    ]
     scores = {}
     for names in tqdm(sets, desc="blends", leave=False, delay=1):
         blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
