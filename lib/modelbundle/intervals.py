@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from bisect import bisect_right
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Intervals(BaseModel):
@@ -13,17 +18,40 @@ class Intervals(BaseModel):
 
     level: share of the true values that the interval should hold, 0 to 1.
     scale: what below and above are distances on: the target itself (linear) or its natural logarithm (log).
+    at: predictions, ascending and in the target's unit; at each, how far the interval reaches below and above it.
+    Between two of them the distances run straight on that scale; beyond the ends they stay.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     level: float = Field(gt=0, lt=1)
     scale: Literal["linear", "log"]
-    below: float = Field(ge=0, allow_inf_nan=False)
-    above: float = Field(ge=0, allow_inf_nan=False)
+    at: tuple[Number, ...] = Field(min_length=1)
+    below: tuple[Distance, ...]
+    above: tuple[Distance, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Intervals:
+        if not len(self.at) == len(self.below) == len(self.above):
+            raise ValueError("at, below and above must be equally long")
+        if any(one >= other for one, other in pairwise(self.at)) or (self.scale == "log" and self.at[0] <= 0):
+            raise ValueError("at must ascend, and be above 0 where the scale is log")
+        return self
 
     def around(self, prediction: float) -> tuple[float, float]:
         """Return the interval's ends, in the target's unit."""
+        below, above = self._distances(prediction)
         if self.scale == "linear":
-            return prediction - self.below, prediction + self.above
-        return prediction * math.exp(-self.below), prediction * math.exp(self.above)
+            return prediction - below, prediction + above
+        return prediction * math.exp(-below), prediction * math.exp(above)
+
+    def _distances(self, prediction: float) -> tuple[float, float]:
+        right = bisect_right(self.at, prediction)
+        if right in (0, len(self.at)):
+            end = 0 if right == 0 else -1
+            return self.below[end], self.above[end]
+        on_scale = math.log if self.scale == "log" else float
+        low, high, here = on_scale(self.at[right - 1]), on_scale(self.at[right]), on_scale(prediction)
+        share = (here - low) / (high - low)
+        below, above = (each[right - 1] + share * (each[right] - each[right - 1]) for each in (self.below, self.above))
+        return below, above

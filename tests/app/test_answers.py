@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # The price is the area and 9; training saw areas from 0 to 19.
 RECORD = {"Zone": "RL", "Class": 60, "Area": 3.5}
-INTERVALS = {"level": 0.9, "scale": "log", "below": 0.1, "above": 0.2}
+INTERVALS = {"level": 0.9, "scale": "log", "at": [12.0], "below": [0.1], "above": [0.2]}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,84 @@
+"""How sure a price is: intervals around predictions, calibrated on errors that the model made on unseen records.
+
+Conformalised quantiles (Romano, Patterson and Candès, 2019, "Conformalized quantile regression", NeurIPS 32) of
+out-of-fold errors, which makes them cross-conformal (Vovk, 2015, "Cross-conformal predictors", Annals of Mathematics
+and Artificial Intelligence 74). The quantiles are taken among the records with the nearest predictions, so that a kind
+of house that is hard to price gets a wider interval. MAPIE and crepes do such things too, but their results are
+objects that serving would have to import; a few knots are plain numbers, which any client can read.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from modelbundle.intervals import Intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Knots along the prediction, and the share of all errors that each looks at, but never fewer than so many.
+KNOTS = 5
+NEIGHBOURS = 0.2
+FEWEST = 60
+
+
+def calibrate(lines: pd.DataFrame, level: float, target_transform: str) -> Intervals:
+    """Calibrate intervals on out-of-fold predictions.
+
+    lines: one per prediction, columns row, predicted and actual (target's unit); a row may be predicted several times,
+    by as many models that had not seen it. target_transform: as in the configuration.
+    """
+    log = target_transform == "log"
+    place, truth = (_on_scale(lines[name].to_numpy(dtype=float), log=log) for name in ("predicted", "actual"))
+    error = truth - place
+    at = np.unique(np.quantile(place, np.linspace(0, 1, KNOTS)))
+    nearest = max(round(NEIGHBOURS * len(error)), min(FEWEST, len(error)))
+    near = [error[np.argsort(np.abs(place - knot), kind="stable")[:nearest]] for knot in at]
+    low, high = np.quantile(near, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    # What is missing until the share of all errors is inside, one more record counted: the conformal part.
+    missing = np.maximum(np.interp(place, at, low) - error, error - np.interp(place, at, high))
+    rows = lines["row"].nunique()
+    slack = np.quantile(missing, min(1.0, math.ceil((rows + 1) * level) / rows), method="higher")
+    return Intervals(
+        level=level,
+        scale="log" if log else "linear",
+        at=_rounded(np.exp(at) if log else at),
+        below=_rounded(np.maximum(slack - low, 0)),
+        above=_rounded(np.maximum(slack + high, 0)),
+    )
+
+
+def with_intervals(lines: pd.DataFrame, intervals: Intervals) -> pd.DataFrame:
+    """Add the interval around each prediction: columns low and high, in the target's unit."""
+    around = [intervals.around(value) for value in lines["predicted"]]
+    return lines.assign(low=[low for low, _ in around], high=[high for _, high in around])
+
+
+def with_held_out_intervals(
+    lines: pd.DataFrame, level: float, target_transform: str, seed: int, parts: int = 5
+) -> pd.DataFrame:
+    """Add to each line an interval that was calibrated on other records, so that coverage is honest.
+
+    parts: the records are cut at random into so many; each part's intervals are calibrated on the others.
+    """
+    rows = lines["row"].unique()
+    part = pd.Series(np.random.default_rng(seed).permutation(len(rows)) % parts, index=rows)
+    group = lines["row"].map(part)
+    pieces = [
+        with_intervals(lines[group == number], calibrate(lines[group != number], level, target_transform))
+        for number in range(parts)
+    ]
+    return pd.concat(pieces).loc[lines.index]
+
+
+def _on_scale(values: np.ndarray, *, log: bool) -> np.ndarray:
+    return np.log(values) if log else values
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    """Six digits: more than the data can tell, and few enough to read."""
+    return [float(f"{value:.6g}") for value in values]

@@ -1,0 +1,58 @@
+"""Kinds of records, and how good the predictions are for each: by fifth of the true target, by category."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The group of all categories that have too few rows to stand alone.
+POOLED = "rare ones together"
+FEWEST_ROWS = 10
+
+
+def by_band(actual: pd.Series, bands: int = 5) -> pd.Series:
+    """Name each row's fifth of the true target, such as `34,900 to 124,000`; as ordered categories, lowest first."""
+    edges = pd.qcut(actual, bands, duplicates="drop")
+    return edges.cat.rename_categories(
+        {band: f"{max(band.left, actual.min()):,.0f} to {band.right:,.0f}" for band in edges.cat.categories}
+    )
+
+
+def by_category(values: pd.Series) -> pd.Series:
+    """Name each row's category; rare ones are pooled; as ordered categories, the commonest first."""
+    labels = values.astype("str").fillna("missing")
+    counts = labels.value_counts()
+    pooled = labels.where(labels.map(counts) >= FEWEST_ROWS, POOLED)
+    return pd.Series(pd.Categorical(pooled, pooled.value_counts().index), values.index, name=values.name)
+
+
+def median_error(predictions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Median absolute error by group; predictions: columns predicted and actual. Returns rows and median_error."""
+    error = (predictions["predicted"] - predictions["actual"]).abs()
+    table = error.groupby(groups, observed=True).agg(["size", "median"])
+    return table.set_axis(["rows", "median_error"], axis=1).rename_axis("group")
+
+
+def coverage(lines: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """How often the interval holds the truth, and how wide it is, by group.
+
+    lines: columns row, actual, low and high. Returns rows (records, however often each was predicted), coverage (0-1)
+    and mean_width (target's unit).
+    """
+    facts = pd.DataFrame({"row": lines["row"], "coverage": inside(lines), "mean_width": lines["high"] - lines["low"]})
+    table = facts.groupby(groups, observed=True).agg({"row": "nunique", "coverage": "mean", "mean_width": "mean"})
+    return table.set_axis(["rows", "coverage", "mean_width"], axis=1).rename_axis("group")
+
+
+def inside(lines: pd.DataFrame) -> pd.Series:
+    """Whether the truth lies in the interval."""
+    return lines["actual"].between(lines["low"], lines["high"])
+
+
+def widest_apart(errors: Mapping[str, pd.DataFrame]) -> str:
+    """The feature whose categories differ most in their median error; errors: feature -> median_error's table."""
+    return max(errors, key=lambda name: errors[name]["median_error"].std(ddof=0))
