@@ -5,9 +5,18 @@ from __future__ import annotations
 
 def amount(value: float, unit: str = "", *, signed: bool = False) -> str:
     """Write a number with the digits that matter, and its unit: `35,295 USD`, `0.1680`."""
+    return f"{value:{'+' if signed else ''}{_digits(value)}} {unit}".rstrip()
+
+
+def between(low: float, high: float, unit: str = "") -> str:
+    """Write a range with as many digits as its larger end needs: `0 to 2,905 USD`."""
+    digits = _digits(max(low, high, key=abs))
+    return f"{low:{digits}} to {high:{digits}} {unit}".rstrip()
+
+
+def _digits(value: float) -> str:
     size = abs(value)
-    digits = ",.0f" if size >= 100 or size == 0 else ".4g" if size >= 1 else ".4f" if size >= 0.001 else ".3g"
-    return f"{value:{'+' if signed else ''}{digits}} {unit}".rstrip()
+    return ",.0f" if size >= 100 or size == 0 else ".4g" if size >= 1 else ".4f" if size >= 0.001 else ".3g"
 
 
 def plain(value: float) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.metrics import check_scoring, get_scorer_names
 
@@ -82,6 +83,25 @@ def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
     if wrong := [name for name in scorers if not _scores_regressions(name)]:
         raise ConfigProblem(f"metric or also_report: {wrong[0]} does not score regressions; take r2, for example")
     return check_scoring(scoring=scorers)
+
+
+def prediction_scorer(scorers: Iterable[str]) -> Callable[[np.ndarray, np.ndarray], dict[str, float]]:
+    """Make one callable (predicted, actual) -> {scorer: score}, where the predictions are there already.
+
+    Raises ConfigProblem as build_scorer does.
+    """
+    score = build_scorer(scorers)
+    return lambda predicted, actual: score(_Answers(), predicted, actual)
+
+
+class _Answers(RegressorMixin, BaseEstimator):
+    """Stands in for a fitted model: it predicts what it is given."""
+
+    def fit(self, X: Any, y: Any) -> _Answers:
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return X
 
 
 def _scores_regressions(scorer: str) -> bool:

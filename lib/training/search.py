@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from sklearn.base import BaseEstimator, RegressorMixin
 from tqdm.auto import tqdm
 
 from training import evaluate
-from training.metrics import build_scorer
+from training.metrics import prediction_scorer
 from training.problems import CandidateFailed
 from training.recipe import Range
 
@@ -123,7 +122,7 @@ def blend_scores(
     predicted: per candidate and fold, the predictions for the fold's score rows; log: whether they are averaged on the
     logarithm, as the blend does.
     """
-    score = build_scorer([scorer])
+    score = prediction_scorer([scorer])
     truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
     forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
@@ -136,18 +135,8 @@ def blend_scores(
     scores = {}
     for names in tqdm(sets, desc="blends", leave=False, delay=1):
         blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
-        scores[names] = float(np.mean([score(_Answers(), *pair)[scorer] for pair in zip(blends, truth, strict=True)]))
+        scores[names] = float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
-
-
-class _Answers(RegressorMixin, BaseEstimator):
-    """Stands in for a fitted model where the predictions are there already: it predicts what it is given."""
-
-    def fit(self, X: Any, y: Any) -> _Answers:
-        return self
-
-    def predict(self, X: Any) -> Any:
-        return X
 
 
 def _value(parameters: Mapping[str, Any], name: str) -> Any:
