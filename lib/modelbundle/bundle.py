@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import platform
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from modelbundle.contract import Contract
+from modelbundle.contributions import Typical
 from modelbundle.digests import digest_bytes
 from modelbundle.frame import records_to_frame
 from modelbundle.intervals import Intervals
@@ -36,15 +38,24 @@ class Manifest(BaseModel):
     name: str
     contract: Contract
     intervals: Intervals | None = None
+    typical: Typical | None = None
     versions: dict[str, str | None]
     files: dict[str, dict[str, str | int]]
+
+    @model_validator(mode="after")
+    def _typical_is_a_whole_record(self) -> Manifest:
+        features = self.contract.features
+        if self.typical and (wrong := sorted(set(features).symmetric_difference(self.typical.record))):
+            raise ValueError(f"typical.record should name {', '.join(features)}; absent or unknown: {', '.join(wrong)}")
+        return self
 
 
 @dataclass(frozen=True)
 class Bundle:
     """A verified bundle: its version (the manifest's digest), manifest, contract and fitted pipeline.
 
-    intervals: how far the truth lies from a prediction, if the bundle tells it.
+    intervals: how far the truth lies from a prediction; typical: what a prediction is compared with, to explain it;
+    each None if the bundle does not tell it.
     """
 
     folder: Path
@@ -52,6 +63,7 @@ class Bundle:
     manifest: dict[str, Any]
     contract: Contract
     intervals: Intervals | None
+    typical: Typical | None
     pipeline: Any
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -96,8 +108,8 @@ def load_bundle(folder: Path) -> Bundle:
     """Verify a bundle, then unpickle it and replay its golden requests.
 
     Checked in this order: the manifest against the folder's name, the schema, the versions of Python and of the
-    libraries, every file against the manifest, and last the golden answers. Each file is read once, so that the
-    bytes that were checked are the bytes that are unpickled.
+    libraries, every file against the manifest, and last the golden answers and the typical record. Each file is read
+    once, so that the bytes that were checked are the bytes that are unpickled.
     Raises BundleProblem, naming the file and both values.
     """
     version, manifest = _read_manifest(folder)
@@ -108,13 +120,14 @@ def load_bundle(folder: Path) -> Bundle:
         pipeline = pickle.loads(files["model.pkl"])  # noqa: S301 - its digest was just checked
     except Exception as error:  # a pickle may raise anything
         raise BundleProblem(f"{folder / 'model.pkl'} cannot be unpickled: {error!r}") from error
-    bundle = Bundle(folder, version, manifest, read.contract, read.intervals, pipeline)
+    bundle = Bundle(folder, version, manifest, read.contract, read.intervals, read.typical, pipeline)
     try:
         _replay(bundle, json.loads(files["golden.json"]))
     except BundleProblem:
         raise
     except Exception as error:  # and so may what comes out of it
         raise BundleProblem(f"{folder / 'golden.json'} cannot be replayed by model.pkl: {error!r}") from error
+    _check_typical(bundle)
     return bundle
 
 
@@ -177,3 +190,17 @@ def _replay(bundle: Bundle, golden: dict[str, Any]) -> None:
                 f"{bundle.folder / 'golden.json'}, request {number}: model.pkl answers {answer!r} here, "
                 f"and answered {expected!r} when it was made"
             )
+
+
+def _check_typical(bundle: Bundle) -> None:
+    """Or every request for an explanation would fail, and each would blame its own record."""
+    if bundle.typical is None:
+        return
+    where, log = f"{bundle.folder / 'manifest.json'}, typical", bundle.typical.scale == "log"
+    try:
+        (answer,) = bundle.predict([bundle.typical.record])
+    except Exception as error:
+        raise BundleProblem(f"{where}: model.pkl cannot predict its record: {error!r}") from error
+    if not math.isfinite(answer) or (log and answer <= 0):
+        above = " above 0, since the scale is log" if log else ""
+        raise BundleProblem(f"{where}: expected a record with a finite prediction{above}; model.pkl answers {answer!r}")

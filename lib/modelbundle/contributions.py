@@ -15,18 +15,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelbundle.frame import canonical_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from numbers import Real
 
-# Orders walked both ways: three leave an average error of 0.06 % of the price on the default model, and all eleven too.
+# Orders walked both ways: three leave an average error of 0.1 % of the price on the default model, all eleven 0.09 %.
 ORDERS = 3
+# Less than this of a unit is what the last bits of the arithmetic leave of a feature that changes nothing.
+NOTHING = 1e-6
 
 Record = dict[str, Any]
+Cell = str | int | Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class Typical(BaseModel):
@@ -35,21 +41,27 @@ class Typical(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scale: Literal["linear", "log"]
-    record: Record
+    record: dict[str, Cell]
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each feature adds to the typical record's prediction; all in the contract's order of features.
+    """What each feature adds to the typical record's prediction; all in the order of the features.
 
     shares: on the model's scale, adding up to the difference there; amounts: in the target's unit, adding up to
-    prediction - typical.
+    prediction - typical. A feature that is as in the typical record has exactly 0 of both. Where a prediction on the
+    way is no finite number, or none above 0 on a log scale, the features of that step have NaN, and so may all.
     """
 
     prediction: float
     typical: float
     shares: dict[str, float]
     amounts: dict[str, float]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every feature has an amount."""
+        return all(map(math.isfinite, self.amounts.values()))
 
 
 def contributions(
@@ -58,27 +70,39 @@ def contributions(
 ) -> list[Contributions]:  # fmt: skip
     """Explain the prediction for each record.
 
-    predict: takes records, gives predictions in the target's unit; it is called once, with at most
-    6 (features - 1) + 2 rows a record.
+    predict: takes records, gives predictions in the target's unit; it is called once, with at most `most_rows` rows a
+    record, and with fewer where features are as in the typical record.
     """
-    steps = _steps(len(features))
-    usual = [typical.record.get(name) for name in features]
-    rows = []
+    rows: list[Record] = []
+    where = []
     for record in records:
-        own = [record.get(name) for name in features]
-        rows += [dict(zip(features, _mixed(own, usual, taken), strict=True)) for taken in steps]
-    predicted = np.asarray(predict(rows), dtype=float).reshape(len(records), len(steps))
-    return [_explain(dict(zip(steps, values, strict=True)), features, typical.scale) for values in predicted]
+        mixed, places = _mixtures(record, typical.record, features)
+        where.append([len(rows) + place for place in places])
+        rows += mixed
+    predicted = [float(value) for value in predict(rows)] if rows else []
+    on_scale = [_on_scale(value, typical.scale) for value in predicted]
+    return [
+        _explain([predicted[place] for place in places], [on_scale[place] for place in places], features, typical.scale)
+        for places in where
+    ]
 
 
-def in_whole_units(amounts: Sequence[float], total: int) -> list[int]:
-    """Round amounts to whole numbers that add up to total: the largest remainders are rounded up."""
-    floors = [math.floor(amount) for amount in amounts]
-    order = sorted(range(len(amounts)), key=lambda place: floors[place] - amounts[place])
-    missing = total - sum(floors)
-    for place in range(abs(missing)):
-        floors[order[place % len(order)]] += 1 if missing > 0 else -1
-    return floors
+def most_rows(features: int) -> int:
+    """How many rows are predicted for a record that has nothing in common with the typical one."""
+    return len(_plan(features).sets)
+
+
+def in_whole_units(amounts: Sequence[Real], total: int) -> list[int]:
+    """Round amounts to whole numbers that add up to total: the largest remainders are rounded up.
+
+    total: their sum, as whoever shows it has rounded it. An amount of 0 stays 0, unless all are.
+    """
+    whole = [math.floor(amount) if abs(amount) > NOTHING else 0 for amount in amounts]
+    places = [place for place, amount in enumerate(amounts) if abs(amount) > NOTHING] or range(len(amounts))
+    each, more = divmod(total - sum(whole), len(places))
+    for rank, place in enumerate(sorted(places, key=lambda place: whole[place] - amounts[place])):
+        whole[place] += each + (rank < more)
+    return whole
 
 
 def _orders(count: int) -> list[list[int]]:
@@ -88,25 +112,63 @@ def _orders(count: int) -> list[list[int]]:
     return [order for rotation in rotations for order in (rotation, rotation[::-1])]
 
 
-def _steps(count: int) -> list[frozenset[int]]:
-    """All sets of features that are taken from the record somewhere on the way, each once."""
-    return list(dict.fromkeys(frozenset(order[:size]) for order in _orders(count) for size in range(count + 1)))
+class _Plan(NamedTuple):
+    """Sets of features that are taken from the record somewhere on the way: none first, all at place `count`.
+
+    steps: for each feature the places of the sets before and after it is taken, one pair an order.
+    """
+
+    sets: list[frozenset[int]]
+    steps: list[list[tuple[int, int]]]
 
 
-def _mixed(own: Sequence[Any], usual: Sequence[Any], taken: frozenset[int]) -> list[Any]:
-    return [own[place] if place in taken else value for place, value in enumerate(usual)]
-
-
-def _explain(predicted: dict[frozenset[int], float], features: Sequence[str], scale: str) -> Contributions:
-    count = len(features)
-    on_scale = {taken: math.log(value) if scale == "log" else value for taken, value in predicted.items()}
+@lru_cache(maxsize=16)
+def _plan(count: int) -> _Plan:
     orders = _orders(count)
-    shares = [0.0] * count
+    sets = list(dict.fromkeys(frozenset(order[:size]) for order in orders for size in range(count + 1)))
+    place = {taken: number for number, taken in enumerate(sets)}
+    steps: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for order in orders:
-        for size, place in enumerate(order):
-            shares[place] += on_scale[frozenset(order[: size + 1])] - on_scale[frozenset(order[:size])]
-    shares = [share / len(orders) for share in shares]
-    typical, prediction = float(predicted[frozenset()]), float(predicted[frozenset(range(count))])
+        for size, feature in enumerate(order):
+            steps[feature].append((place[frozenset(order[:size])], place[frozenset(order[: size + 1])]))
+    return _Plan(sets, steps)
+
+
+def _mixtures(
+    record: Mapping[str, Any], typical: Mapping[str, Any], features: Sequence[str]
+) -> tuple[list[Record], list[int]]:
+    """Mix the record with the typical one: the rows, no two alike, and for each set of the plan the place of its row.
+
+    Two equal rows might differ in the last bits of their predictions, and then what is typical would not add 0.
+    """
+    usual = {name: typical.get(name) for name in features}
+    different = frozenset(place for place, name in enumerate(features) if not _same(record.get(name), usual[name]))
+    taken = [wanted & different for wanted in _plan(len(features)).sets]
+    place = {each: number for number, each in enumerate(dict.fromkeys(taken))}
+    rows = [usual | {features[at]: record.get(features[at]) for at in each} for each in place]
+    return rows, [place[each] for each in taken]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """60, 60.0 and "60" are one category; a missing value is like no other."""
+    if one is None or other is None:
+        return one is other
+    return one == other or canonical_category(one) == canonical_category(other)
+
+
+def _on_scale(value: float, scale: str) -> float:
+    if not math.isfinite(value) or (scale == "log" and value <= 0):
+        return math.nan
+    return math.log(value) if scale == "log" else value
+
+
+def _explain(
+    predicted: Sequence[float], on_scale: Sequence[float], features: Sequence[str], scale: str
+) -> Contributions:
+    """From the predictions for the sets of the plan, in the target's unit and on the model's scale."""
+    steps = _plan(len(features)).steps
+    shares = [sum(on_scale[after] - on_scale[before] for before, after in each) / len(each) for each in steps]
+    typical, prediction = predicted[0], predicted[len(features)]
     per_share = _logarithmic_mean(prediction, typical) if scale == "log" else 1.0
     return Contributions(
         prediction,
@@ -117,6 +179,11 @@ def _explain(predicted: dict[frozenset[int], float], features: Sequence[str], sc
 
 
 def _logarithmic_mean(one: float, other: float) -> float:
-    """The amount that one unit of the logarithm stands for between two numbers above 0."""
-    ratio = math.log(one / other)
-    return other if abs(ratio) < 1e-12 else (one - other) / ratio
+    """The amount that one unit of the logarithm stands for between two numbers; NaN if one is not above 0."""
+    if not (0 < one < math.inf and 0 < other < math.inf):
+        return math.nan
+    apart = (one - other) / other
+    if apart == 0:
+        return other
+    # of two logarithms that are nearly equal the difference has few digits left
+    return (one - other) / (math.log1p(apart) if abs(apart) < 0.5 else math.log(one) - math.log(other))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelbundle.bundle import SCHEMA_VERSION, BundleProblem, current_folder, load_bundle
+from modelbundle.contributions import Typical
 from tests.modelbundle.conftest import refusal, vouch
 
 if TYPE_CHECKING:
@@ -109,3 +110,40 @@ def test_a_pointer_to_nothing_is_refused(folder: Path, content: bytes, message: 
 
     assert message in str(refused.value)
     assert str(folder.parent / "current") in str(refused.value)
+
+
+TYPICAL = {"scale": "linear", "record": {"Zone": "RL", "Class": "60", "Area": 9.5}}
+
+
+def test_a_bundle_may_tell_what_is_typical(folder: Path):
+    assert load_bundle(folder).typical is None
+    assert load_bundle(vouch(folder, typical=TYPICAL)).typical == Typical.model_validate(TYPICAL)
+
+
+@pytest.mark.parametrize(
+    ("record", "wrong"),
+    [
+        ({"Zone": "RL", "Class": "60"}, "Area"),
+        ({"Zone": "RL", "Class": "60", "Area": 9.5, "Price": 10}, "Price"),
+        ({"Zone": "RL", "Class": "60", "area": 9.5}, "Area, area"),
+        ({}, "Area, Class, Zone"),
+    ],
+)
+def test_a_typical_record_names_the_features_and_nothing_else(folder: Path, record: dict[str, Any], wrong: str):
+    message = refusal(vouch(folder, typical=TYPICAL | {"record": record}))
+
+    assert "manifest.json is no manifest of a bundle" in message
+    assert f"typical.record should name Zone, Class, Area; absent or unknown: {wrong} " in message
+
+
+@pytest.mark.parametrize(
+    ("scale", "area", "words"),
+    [
+        ("log", -10, "expected a record with a finite prediction above 0, since the scale is log; model.pkl answers -"),
+        ("linear", "large", "model.pkl cannot predict its record: ValueError"),
+    ],
+)
+def test_a_typical_record_without_a_usable_prediction_is_refused(folder: Path, scale: str, area: Any, words: str):
+    record = TYPICAL["record"] | {"Area": area}
+
+    assert words in refusal(vouch(folder, typical={"scale": scale, "record": record}))
