@@ -43,10 +43,14 @@ class Manifest(BaseModel):
     files: dict[str, dict[str, str | int]]
 
     @model_validator(mode="after")
-    def _typical_is_a_whole_record(self) -> Manifest:
-        features = self.contract.features
-        if self.typical and (wrong := sorted(set(features).symmetric_difference(self.typical.record))):
-            raise ValueError(f"typical.record should name {', '.join(features)}; absent or unknown: {', '.join(wrong)}")
+    def _typical_keeps_to_the_contract(self) -> Manifest:
+        if self.typical is None:
+            return self
+        record, features = self.typical.record, self.contract.features
+        if unknown := [name for name in record if name not in features]:
+            raise ValueError(f"typical.record should name features alone; got {', '.join(unknown)}")
+        if absent := [it for it in features if self.contract.columns[it].required and record.get(it) is None]:
+            raise ValueError(f"typical.record should tell every required feature; it lacks {', '.join(absent)}")
         return self
 
 
