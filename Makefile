@@ -19,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
+.PHONY: help run tune audit report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ run: env ## run the notebooks that changed; ends with the ranking, the bundle an
 
 tune: env ## search parameters and blends, and write them beside the configuration: review the diff, commit, make run
 	@$(BIN)/python -m training.run $(CONF) --tune
+
+audit: env ## hold the quoted error against records that nothing has used, on ten random re-splits of the data
+	@$(BIN)/python -m training.run $(CONF) --audit
 
 report: env ## open the report, or print where it is
 	@$(BIN)/python -m training.report $(CONF)

@@ -33,7 +33,7 @@ def task_notebook():
     """Execute a notebook, once per candidate where it takes one."""
     for notebook, candidate in graph.nodes(CONF):
         yield tasks.node_task(CONF, CONF_PATH, notebook, candidate, DATA_FILE)
-    for notebook, candidate in graph.searches(WRITTEN):
+    for notebook, candidate in (*graph.searches(WRITTEN), ("audit", "")):
         yield tasks.node_task(WRITTEN, CONF_PATH, notebook, candidate, DATA_FILE)
 
 
@@ -47,6 +47,11 @@ def task_search():
     """Render the page of a search; make tune asks for these, make run does not."""
     for search in graph.searches(WRITTEN):
         yield tasks.report_task(CONF, graph.node_name(*search))
+
+
+def task_audit():
+    """Render the page of the audit; make audit asks for it, make run does not."""
+    yield tasks.report_task(CONF, "audit")
 
 
 def task_tuned():

@@ -20,7 +20,7 @@ from modelbundle.intervals import Intervals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Knots along the prediction, and the share of all errors that each looks at, but never fewer than so many.
+# Knots along the prediction, and the share of all errors that each looks at, but never those of fewer records.
 KNOTS = 5
 NEIGHBOURS = 0.2
 FEWEST = 60
@@ -36,12 +36,12 @@ def calibrate(lines: pd.DataFrame, level: float, target_transform: str) -> Inter
     place, truth = (_on_scale(lines[name].to_numpy(dtype=float), log=log) for name in ("predicted", "actual"))
     error = truth - place
     at = np.unique(np.quantile(place, np.linspace(0, 1, KNOTS)))
-    nearest = max(round(NEIGHBOURS * len(error)), min(FEWEST, len(error)))
+    rows = lines["row"].nunique()
+    nearest = round(max(NEIGHBOURS, min(FEWEST / rows, 1)) * len(error))
     near = [error[np.argsort(np.abs(place - knot), kind="stable")[:nearest]] for knot in at]
     low, high = np.quantile(near, [(1 - level) / 2, (1 + level) / 2], axis=1)
     # What is missing until the share of all errors is inside, one more record counted: the conformal part.
     missing = np.maximum(np.interp(place, at, low) - error, error - np.interp(place, at, high))
-    rows = lines["row"].nunique()
     slack = np.quantile(missing, min(1.0, math.ceil((rows + 1) * level) / rows), method="higher")
     return Intervals(
         level=level,

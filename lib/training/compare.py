@@ -117,6 +117,11 @@ def paired_difference(differences: np.ndarray, folds: Sequence[Fold]) -> tuple[f
     return mean, mean - half, mean + half
 
 
+def listed(names: Sequence[str]) -> str:
+    """Write names as a sentence does: `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), *names[-1:]] if len(names) > 1 else names)
+
+
 def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, rule: str) -> str:
     entries = {entry.name: entry for entry in ranking}
     mean = metric.text(entries[winner].mean)
@@ -133,9 +138,9 @@ def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, r
     ties = [entry.name for entry in ranking if entry.name != winner and entry.ties_with_winner and not entry.baseline]
     better = [entry.name for entry in ranking if entry.high is not None and entry.high < 0]
     if better:
-        reason += f". On these folds {' and '.join(better)} is better by more than chance, and less simple"
+        reason += f". On these folds {listed(better)} is better by more than chance, and less simple"
     if ties:
-        return f"{reason}. The folds cannot tell it from {' and '.join(ties)}: call that a tie."
+        return f"{reason}. The folds cannot tell it from {listed(ties)}: call that a tie."
     if better:
         return f"{reason}."
     return f"{reason}. Its lead over every other candidate is more than chance between folds."

@@ -27,11 +27,20 @@ def load_table(data: Data, contract: Contract) -> pd.DataFrame:
     file lacks is a column of missing cells.
     Raises DataProblem.
     """
+    return read_table(*_file(data), contract)
+
+
+def left_out_columns(data: Data, contract: Contract) -> list[str]:
+    """Names of the file's columns that the contract does not have: no model sees them."""
+    return [str(name) for name in read_csv(*_file(data)) if name not in contract.columns]
+
+
+def _file(data: Data) -> tuple[Path, Read]:
+    """Where the data are, after the download if one is needed, and how they are written."""
     path = location(data)
     if not path.exists():
         download(data.download)
-    read = data.read if path == from_root(data.path) else data.download.read
-    return read_table(path, read, contract)
+    return path, data.read if path == from_root(data.path) else data.download.read
 
 
 def read_csv(path: Path, read: Read) -> pd.DataFrame:

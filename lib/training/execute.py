@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,36 @@ from training.problems import Problem
 if TYPE_CHECKING:
     import papermill
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI = re.compile(r"\x1b\[[0-9;]*[mA]")
+_BAR = re.compile(r"\|.*?\|")  # the drawn part of a progress bar
 _OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)}
+
+
+# A notebook that works for long tells how far it is as often as this.
+SECONDS_BETWEEN_NEWS = 30
 
 
 class NotebookFailed(Problem):
     """A notebook stopped in one of its cells, or its kernel died."""
+
+
+class Progress:
+    """What papermill writes a notebook's standard error to: now and then a line of its progress bars is passed on."""
+
+    def __init__(self, node: str) -> None:
+        self.node, self.told = node, time.monotonic()
+
+    def write(self, text: str) -> None:
+        """Take what tqdm wrote: bars, each after a carriage return."""
+        bar = _ANSI.sub("", text).strip("\r\n ").rpartition("\r")[2].strip()
+        if not ("it/s" in bar or "s/it" in bar) or time.monotonic() - self.told < SECONDS_BETWEEN_NEWS:
+            return
+        self.told = time.monotonic()
+        sys.stdout.write(f"          … {self.node}: {_BAR.sub('', bar)}\n")
+        sys.stdout.flush()
+
+    def flush(self) -> None:
+        """Do nothing: each line is passed on at once."""
 
 
 def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
@@ -49,6 +75,7 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
                 progress_bar=False,
                 request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}}),
+                stderr_file=Progress(folder.name),
                 shutdown_kernel="immediate",  # nothing is left to clean up: results are on the disk
             )
     except papermill.PapermillExecutionError as error:

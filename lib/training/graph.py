@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from training.conf import Conf
 
 MODEL_CARD = "model_card"
-# Those that make run executes, and those of make tune, which read the configuration as people wrote it.
+# Those that make run executes; and those of make tune and make audit, which search for themselves and so read the
+# configuration as people wrote it, without what an earlier search found.
 RUN = ("01_eda", "02_preprocess", "03_train", "04_compare")
-SEARCH = ("tune", "blend")
-NOTEBOOKS = (*RUN, *SEARCH)
+SEARCHING = ("tune", "blend", "audit")
+NOTEBOOKS = (*RUN, *SEARCHING)
 
 # The parts of the configuration that each notebook reads. Its session hands out these and no others, so that this
 # table cannot lie about what makes the notebook run again.
@@ -31,6 +32,7 @@ READS = {
     ),
     "tune": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidate"),
     "blend": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidates"),
+    "audit": ("data", "contract", "engineered", "target_transform", "split", "scorers", "rule", "candidates"),
     "04_compare": (
         *("name", "title", "data", "contract", "engineered", "target_transform", "scorers", "seed"),
         *("candidates", "metric", "rule", "interval_level", "tuning", "learning_curve"),
@@ -50,7 +52,7 @@ def parts_read(conf: Conf, notebook: str, candidate: str = "") -> dict[str, Any]
     derived: dict[str, Any] = {"seed": conf.split.seed, "candidate": conf.candidates.get(candidate)}
     derived["members"] = conf.members(candidate) if candidate else {}
     # Which scorer decides is read by 04_compare alone: a change of the metric refits nothing.
-    derived["scorers"] = conf.scorers if notebook == "04_compare" else sorted(conf.scorers)
+    derived["scorers"] = conf.scorers if notebook in ("04_compare", "audit") else sorted(conf.scorers)
     return {part: derived[part] if part in derived else getattr(conf, part) for part in READS[notebook]}
 
 

@@ -1,4 +1,4 @@
-"""The outcome in tables and records: what 03_train and 04_compare show and leave."""
+"""The outcome in tables: what 03_train and 04_compare show, and the record that 04_compare leaves."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelbundle.amounts import amount
-from modelbundle.digests import digest_json
-from training import evaluate
+from modelbundle.amounts import amount, between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sklearn.pipeline import Pipeline
+
     from modelbundle.contract import Contract
+    from modelbundle.contributions import Contributions
     from training.compare import Choice, Ranked
     from training.evaluate import Curve
     from training.metrics import Metric
+    from training.quoted import Quoted
     from training.split import Fold
-
-
-# The group of all categories that have too few rows to stand alone.
-POOLED = "rare ones together"
 
 
 def predictions_csv(
@@ -42,9 +40,19 @@ def predictions_csv(
     return lines.to_csv(index=False).encode()
 
 
-def mean_predictions(csv: bytes) -> pd.DataFrame:
+def read_predictions(csv: bytes) -> pd.DataFrame:
+    """Read the out-of-fold predictions again: columns fold, row, predicted and actual, and the identifier."""
+    return pd.read_csv(io.BytesIO(csv))
+
+
+def mean_predictions(lines: pd.DataFrame) -> pd.DataFrame:
     """Average each row's out-of-fold predictions over the repeats; indexed by row position: predicted, actual."""
-    return pd.read_csv(io.BytesIO(csv)).groupby("row")[["predicted", "actual"]].mean()
+    return lines.groupby("row")[["predicted", "actual"]].mean()
+
+
+def held_out_predictions(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> pd.DataFrame:
+    """Predict the hold-out: columns row, predicted and actual (target's unit)."""
+    return pd.DataFrame({"row": rows, "predicted": fitted.predict(X.iloc[rows]), "actual": y.iloc[rows].to_numpy()})
 
 
 def scores_table(scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -80,76 +88,41 @@ def _note(entry: Ranked, winner: str, metric: Metric) -> str:
         return "does not beat the baseline"
     if entry.ties_with_winner:
         return "tie with the winner"
-    return f"worse by {amount(entry.difference)} ({amount(entry.low)} to {metric.text(entry.high)})"
+    return f"worse by {amount(entry.difference)} ({between(entry.low, entry.high, metric.unit)})"
 
 
-def holdout_table(
-    holdout: Mapping[str, float], scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]
-) -> pd.DataFrame:
-    """The winner on the hold-out, beside its folds."""
+def quoted_table(quoted: Quoted, scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """The winner on the hold-out, with the range on as many other records, beside its folds."""
     rows = [
         [
             metric.label,
-            *(metric.text(metric.value(value)) for value in (holdout[metric.scorer], np.mean(scores[metric.scorer]))),
+            metric.text(error["value"]),
+            between(error["low"], error["high"], metric.unit),
+            metric.text(metric.value(float(np.mean(scores[metric.scorer])))),
         ]
         for metric in metrics
+        for error in [quoted[metric.scorer]]
     ]
-    return pd.DataFrame(rows, columns=["metric", "hold-out", "mean over folds"]).set_index("metric")
-
-
-def manifest_facts(
-    conf: Any, choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric],
-    holdout: Mapping[str, float], prepared: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
-    """What the manifest tells of how the model was made: JSON values, no times.
-
-    conf: the parts that 04_compare reads; prepared: the record of 02_preprocess.
-    """
-    scores = results[choice.winner]["scores"]
-    decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
-    inputs = [prepared["data_sha256"], decides, evaluate.CODE]
-    return {
-        "name": conf.name,
-        "title": conf.title,
-        "winner": choice.winner,
-        "parameters": results[choice.winner]["parameters"],
-        "reason": choice.reason,
-        "metric": conf.metric,
-        "metrics": {
-            metric.scorer: {
-                "label": metric.label,
-                "unit": metric.unit,
-                "folds_mean": metric.value(float(np.mean(scores[metric.scorer]))),
-                "folds_spread": float(np.std(scores[metric.scorer], ddof=1)),
-                "holdout": metric.value(holdout[metric.scorer]),
-            }
-            for metric in metrics
-        },
-        "ranking": [asdict(entry) for entry in choice.ranking],
-        "data": {"rows": prepared["rows"], "sha256": prepared["data_sha256"]},
-        "inputs_sha256": digest_json(inputs),
-        "intervals": None,
-    }
+    columns = ["metric", "hold-out", "as many other records, 95 of 100 times", "mean over folds"]
+    return pd.DataFrame(rows, columns=columns).set_index("metric")
 
 
 def record(
-    choice: Choice,
-    ranking: pd.DataFrame,
-    metrics: Sequence[Metric],
-    holdout: Mapping[str, float],
-    curve: Curve,
+    facts: Mapping[str, Any], ranking: pd.DataFrame, curve: Curve, importance: Mapping[str, Sequence[float]]
 ) -> dict[str, Any]:
-    """What 04_compare records: the choice in full, and the lines that the terminal shows."""
+    """What 04_compare records beside the manifest: the choice in full, and the lines that the terminal shows.
+
+    facts: as manifest_facts makes them.
+    """
     return {
-        "winner": choice.winner,
-        "reason": choice.reason,
-        "ranking": [asdict(entry) for entry in choice.ranking],
-        "failed": {entry.name: entry.failed for entry in choice.ranking if entry.failed is not None},
-        "holdout": {metric.scorer: metric.value(holdout[metric.scorer]) for metric in metrics},
+        **{key: facts[key] for key in ("winner", "reason", "ranking", "coverage")},
+        "failed": {entry["name"]: entry["failed"] for entry in facts["ranking"] if entry["failed"] is not None},
+        "holdout": {scorer: metric["holdout"] for scorer, metric in facts["metrics"].items()},
         "learning_curve": asdict(curve),
+        "importance": dict(importance),
         "ranking_lines": _lines(ranking),
         "holdout_text": ", ".join(
-            f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics
+            f"{metric['label']} {amount(metric['holdout'], metric['unit'])}" for metric in facts["metrics"].values()
         ),
     }
 
@@ -170,28 +143,15 @@ def _lines(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def error_by_band(predictions: pd.DataFrame, unit: str, bands: int = 5) -> pd.DataFrame:
-    """Median absolute error by fifth of the true target; predictions: columns predicted and actual."""
-    edges = pd.qcut(predictions["actual"], bands, duplicates="drop")
-    names = {
-        band: f"{max(band.left, predictions['actual'].min()):,.0f} to {band.right:,.0f}"
-        for band in edges.cat.categories
-    }
-    return _error_by(predictions, edges.astype(object).map(names), unit, list(names.values()))
-
-
-def error_by_category(predictions: pd.DataFrame, values: pd.Series, unit: str, fewest: int = 10) -> pd.DataFrame:
-    """Median absolute error by category, the commonest first; categories with fewer rows are pooled."""
-    labels = values.loc[predictions.index].astype("str").fillna("missing")
-    counts = labels.value_counts()
-    pooled = labels.where(labels.map(counts) >= fewest, POOLED)
-    return _error_by(predictions, pooled, unit, list(pooled.value_counts().index))
+def worst_rows(predictions: pd.DataFrame, most: int) -> pd.Index:
+    """Positions of the records with the largest errors, the largest first."""
+    return (predictions["predicted"] - predictions["actual"]).abs().nlargest(most).index
 
 
 def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame:
     """The records with the largest errors and their features, the largest first."""
     error = predictions["predicted"] - predictions["actual"]
-    rows = error.abs().nlargest(most).index
+    rows = worst_rows(predictions, most)
     money = pd.DataFrame(
         {
             f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map(
@@ -206,14 +166,15 @@ def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contra
     return pd.concat([money, features], axis=1).set_index(pd.Index(names, name=contract.identifier or "row"))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return [[key, _plain(item)] for key, item in value.items()]
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
-
-
-def _error_by(predictions: pd.DataFrame, groups: pd.Series, unit: str, order: Sequence[str]) -> pd.DataFrame:
-    error = (predictions["predicted"] - predictions["actual"]).abs()
-    table = error.groupby(groups).agg(["size", "median"]).reindex(order)
-    table.columns = ["rows", "median_error"]
-    return table.rename_axis(f"group, error in {unit}" if unit else "group")
+def reasons_table(
+    worst: pd.DataFrame, explained: Sequence[Contributions], contract: Contract, most: int = 4
+) -> pd.DataFrame:
+    """What moved the prediction for each of the worst cases, in the model that is served, the largest part first."""
+    rows = []
+    for each in explained:
+        leading = sorted(each.amounts, key=lambda name: -abs(each.amounts[name]))[:most]
+        parts = ", ".join(f"{name} {each.amounts[name]:+,.0f}" for name in leading)
+        rows.append([f"{each.typical:,.0f}", f"{each.prediction:,.0f}", parts])
+    unit = f" ({contract.unit})" if contract.unit else ""
+    columns = [f"typical{unit}", f"predicted by the served model{unit}", f"moved most by{unit}"]
+    return pd.DataFrame(rows, columns=columns, index=worst.index)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from training.plots import BLUE, GREY, NARROW, ORANGE, WIDE, finished, new_axes
+from training.plots import BLUE, GREY, NARROW, ORANGE, WIDE, finished, new_axes, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from modelbundle.contract import Contract
+    from training.audit import Audited
     from training.compare import Ranked
     from training.metrics import Metric
 
@@ -42,9 +43,14 @@ def ranking(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
     return finished(axes, x_thousands=True)
 
 
-def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
-    """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval."""
+def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure | None:
+    """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval.
+
+    None if no other one could be scored.
+    """
     shown = [entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline][::-1]
+    if not shown:
+        return None
     axes = new_axes(f"Is {winner} really better?", (5.6, 1.3 + 0.4 * len(shown)))
     for entry in shown:
         error = [[entry.difference - entry.low], [entry.high - entry.difference]]
@@ -89,6 +95,40 @@ def error_by_group(errors: pd.DataFrame, name: str, unit: str) -> Figure:
     axes = new_axes(f"Where is it wrong? By {name}", (5.6, 1.0 + 0.28 * len(shown)))
     axes.barh(labels, shown["median_error"], color=BLUE)
     axes.set(xlabel=f"median absolute error ({unit or 'target'})", ylabel="group (records)")
+    return finished(axes, x_thousands=True)
+
+
+def coverage(groups: pd.DataFrame, level: float, what: str, unit: str) -> Figure:
+    """Show how often the interval holds the truth in each group, and how wide it is there.
+
+    groups: indexed by group, columns rows, coverage and mean_width; level: the share that is promised.
+    """
+    shown = groups.iloc[::-1]
+    labels = [f"{label} ({rows:,})" for label, rows in zip(shown.index, shown["rows"], strict=True)]
+    axes = new_axes(f"Do the intervals keep their word? By {what}", (5.6, 1.2 + 0.32 * len(shown)))
+    axes.plot(shown["coverage"] * 100, labels, "o", color=BLUE, markersize=7)
+    for label, (_, group) in zip(labels, shown.iterrows(), strict=True):
+        width = short_number(float(f"{group['mean_width']:.2g}"))
+        axes.annotate(width, (group["coverage"] * 100, label), xytext=(7, -4), textcoords="offset points", fontsize=9)
+    axes.axvline(level * 100, color=ORANGE, linewidth=1)
+    axes.set(
+        xlabel=f"true values inside (%), promised {level:.0%}; beside it the mean width ({unit or 'target'})",
+        ylabel="group (records)",
+        xlim=(min(70.0, shown["coverage"].min() * 100 - 3), 104),
+    )
+    return finished(axes)
+
+
+def audits(found: Sequence[Audited], metric: Metric) -> Figure:
+    """Show, for each re-split, the quoted range and the error on the records that nothing had used."""
+    axes = new_axes(f"Does the range hold the {metric.label} on unused records?", (5.6, 1.4 + 0.3 * len(found)))
+    for place, each in enumerate(found):
+        quoted = each.quoted[metric.scorer]
+        axes.plot([quoted["low"], quoted["high"]], [place, place], color=BLUE, linewidth=5, alpha=0.35)
+        axes.plot(quoted["value"], place, "|", color=BLUE, markersize=12)
+        axes.plot(each.unused[metric.scorer], place, "o", color=BLUE if each.holds(metric.scorer) else ORANGE)
+    axes.set_yticks(range(len(found)), [str(each.seed) for each in found])
+    axes.set(xlabel=f"{metric.axis}: quoted with its range, and on unused records (dot; orange: missed)", ylabel="seed")
     return finished(axes, x_thousands=True)
 
 

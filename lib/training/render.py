@@ -27,6 +27,7 @@ LABELS = {
     "04_compare": "Result",
     "model_card": "Model card",
     "blend": "Search of blends",
+    "audit": "Audit",
 }
 
 

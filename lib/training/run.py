@@ -110,10 +110,16 @@ def main(arguments: list[str] | None = None) -> int:
         "conf", nargs="?", default="conf/house_prices.yaml", help="configuration file (default: %(default)s)"
     )
     parser.add_argument("--jobs", type=int, default=0, help="notebooks side by side (default: one more than the cores)")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--tune",
         action="store_true",
         help="search parameters and blends instead, and write them beside the configuration",
+    )
+    instead.add_argument(
+        "--audit",
+        action="store_true",
+        help="try instead, on random parts of the data, whether the quoted error can be believed",
     )
     options = parser.parse_args(arguments)
     try:
@@ -122,7 +128,9 @@ def main(arguments: list[str] | None = None) -> int:
         location(conf.data)
         jobs = options.jobs or len(os.sched_getaffinity(0)) + 1
         with _only_run():
-            return _tune(options.conf, jobs) if options.tune else _run(conf, options.conf, jobs)
+            if options.tune:
+                return _tune(options.conf, jobs)
+            return _audit(conf, options.conf, jobs) if options.audit else _run(conf, options.conf, jobs)
     except Problem as problem:
         print(f"make run: {problem}", file=sys.stderr)
         return 1
@@ -168,6 +176,14 @@ def _tune(conf_path: str, jobs: int) -> int:
         pages = to_root(graph.reports_folder(conf) / "report")
         print(f"\nFound: {to_root(target)}; review it as a diff (git diff), commit it, then make run")
         print(f"Pictures of the searches: {pages}/tune-*.html and {pages}/blend.html")
+    return reporter.status
+
+
+def _audit(conf: Conf, conf_path: str, jobs: int) -> int:
+    reporter = _do(conf, conf_path, jobs, "audit")
+    if not reporter.status:
+        told = json.loads((graph.runs_folder(conf) / "audit" / "results.json").read_bytes())["told"]
+        print(f"\n{told}\nReport: {to_root(graph.reports_folder(conf) / 'report' / 'audit.html')}")
     return reporter.status
 
 
@@ -225,7 +241,8 @@ def _only_run() -> Iterator[None]:
 
 def _shown(task: str) -> str:
     kind, _, node = task.partition(":")
-    return {"notebook": node, "report": f"page {node}"}.get(kind, kind)
+    page = f"page {node or kind}"
+    return {"notebook": node, "report": page, "search": page, "audit": page}.get(kind, kind)
 
 
 if __name__ == "__main__":

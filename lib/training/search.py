@@ -170,4 +170,4 @@ def _mattered(study: optuna.Study) -> dict[str, float]:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: round(share, 3) for name, share in shares.items()}
+    return {name: round(share, 2) for name, share in shares.items()}

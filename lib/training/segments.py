@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 # The group of all categories that have too few rows to stand alone.
 POOLED = "rare ones together"
-FEWEST_ROWS = 10
+FEWEST_ROWS = 10  # for a category to stand alone
 
 
 def by_band(actual: pd.Series, bands: int = 5) -> pd.Series:
@@ -40,11 +40,12 @@ def median_error(predictions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def coverage(lines: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """How often the interval holds the truth, and how wide it is, by group.
 
-    lines: columns row, actual, low and high. Returns rows (records, however often each was predicted), coverage (0-1)
-    and mean_width (target's unit).
+    lines: columns row, actual, low and high; groups: indexed by row. Returns rows (records, however often each was
+    predicted), coverage (0-1) and mean_width (target's unit).
     """
     facts = pd.DataFrame({"row": lines["row"], "coverage": inside(lines), "mean_width": lines["high"] - lines["low"]})
-    table = facts.groupby(groups, observed=True).agg({"row": "nunique", "coverage": "mean", "mean_width": "mean"})
+    grouped = facts.groupby(groups.loc[lines["row"]].set_axis(lines.index), observed=True)
+    table = grouped.agg({"row": "nunique", "coverage": "mean", "mean_width": "mean"})
     return table.set_axis(["rows", "coverage", "mean_width"], axis=1).rename_axis("group")
 
 
@@ -53,6 +54,12 @@ def inside(lines: pd.DataFrame) -> pd.Series:
     return lines["actual"].between(lines["low"], lines["high"])
 
 
-def widest_apart(errors: Mapping[str, pd.DataFrame]) -> str:
-    """The feature whose categories differ most in their median error; errors: feature -> median_error's table."""
-    return max(errors, key=lambda name: errors[name]["median_error"].std(ddof=0))
+def widest_apart(predictions: pd.DataFrame, X: pd.DataFrame, features: Sequence[str]) -> dict[str, pd.Series]:
+    """The groups of the categorical feature that tells most errors apart, under its name; none without such a feature.
+
+    predictions: columns predicted and actual, indexed by row; X: all rows; features: the categorical ones.
+    """
+    groups = {name: by_category(X[name].loc[predictions.index]) for name in features}
+    errors = {name: median_error(predictions, each)["median_error"] for name, each in groups.items()}
+    spread = {name: each.drop(index=POOLED, errors="ignore").std(ddof=0) for name, each in errors.items()}
+    return {name: groups[name] for name in sorted(spread, key=spread.get, reverse=True)[:1]}

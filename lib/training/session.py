@@ -19,7 +19,7 @@ from IPython.display import HTML, display
 from modelbundle.digests import canonical_json, digest_bytes, digest_file
 from training.conf import load_conf
 from training.files import write_atomically
-from training.graph import SEARCH, node_name, parts_read
+from training.graph import SEARCHING, node_name, parts_read
 from training.paths import from_root, to_root
 from training.problems import RunProblem
 from training.provenance import git_commit
@@ -97,7 +97,7 @@ def start(notebook: str, conf: str, inputs: str, output: str, candidate: str = "
     notebook: its name, such as 02_preprocess; conf, inputs, output: as in its parameters cell.
     Raises ConfigProblem.
     """
-    loaded = load_conf(conf, tuned=notebook not in SEARCH)
+    loaded = load_conf(conf, tuned=notebook not in SEARCHING)
     parts = SimpleNamespace(**parts_read(loaded, notebook, candidate))
     node = node_name(notebook, candidate)
     folder = from_root(output) / loaded.name / node

@@ -57,7 +57,7 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         "file_dep": _names(
             data_file, *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook))
         ),
-        "task_dep": ["check"] if notebook in ("03_train", "tune") else [],
+        "task_dep": ["check"] if notebook in ("03_train", "tune", "audit") else [],
         "targets": _names(folder / "notebook.ipynb", folder / "results.json"),
         "uptodate": [config_changed(decides), _outputs_unchanged(folder)],
         "io": {"capture": False},
@@ -132,7 +132,7 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
         shown["source"] = shown_digest(read_notebook(notebook_path(notebook)))
         action = _action(render_notebook, notebook, made, *common)
     return {
-        "basename": "report" if node in pages(conf) else "search",
+        "basename": "report" if node in pages(conf) else "audit" if node == "audit" else "search",
         "name": node,
         "actions": [action],
         "file_dep": _names(made),

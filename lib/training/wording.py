@@ -1,20 +1,22 @@
-"""The outcome in sentences: what 03_train and 04_compare say below their figures, the verdict, the model card."""
+"""The outcome in sentences: what 03_train and 04_compare say below their figures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelbundle.amounts import amount
-from training.outcome import POOLED
+from modelbundle.amounts import amount, between
+from training.compare import listed
+from training.segments import POOLED
+from training.verdict import composed_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from modelbundle.contract import Contract
+    from modelbundle.contributions import Contributions
     from training.compare import Choice
     from training.metrics import Metric
 
@@ -29,17 +31,10 @@ def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Met
     )
 
 
-def tell_paired(choice: Choice, metric: Metric) -> str:
-    """One sentence per rival on the winner's lead over it, with the corrected 95 % interval."""
-    rivals = [entry for entry in choice.ranking if entry.name != choice.winner and not entry.baseline]
-    told = [
-        f"{entry.name} is {'worse' if entry.difference >= 0 else 'better'} by **{metric.text(abs(entry.difference))}** "
-        f"(worse by {amount(entry.low)} to {amount(entry.high)})"
-        + (": a tie." if entry.ties_with_winner else ", more than chance.")
-        for entry in rivals
-        if entry.failed is None
-    ]
-    return " ".join(told) or f"{choice.winner} had no rival that could be scored."
+def tell_choice(choice: Choice, members: Sequence[str]) -> str:
+    """One sentence on the choice, and one on what a blend is made of; members: of the winner, if it is a blend."""
+    made = f" It is the average of {composed_of(members)}, on the scale that they learn on." if members else ""
+    return f"**{choice.winner}** is chosen: {choice.reason}{made}"
 
 
 def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
@@ -63,6 +58,59 @@ def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     )
 
 
+def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float, level: float) -> str:
+    """One sentence on the intervals over all records, and one on the group where they hold fewest.
+
+    kept: kind of group -> segments.coverage's table; folds, holdout: shares inside, 0-1.
+    """
+    kind, group, share = min(
+        (
+            (kind, group, row["coverage"])
+            for kind, table in kept.items()
+            for group, row in table.drop(index=POOLED, errors="ignore").iterrows()
+        ),
+        key=lambda item: item[2],
+    )
+    return (
+        f"The {level:.0%} intervals hold **{folds:.1%}** of the true values on the folds and **{holdout:.1%}** on the "
+        f"hold-out. They hold fewest for {kind} **{group}** ({share:.0%})."
+    )
+
+
+def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -> str:
+    """One sentence on the feature that matters most, and one on those that hardly do."""
+    means = {name: float(np.mean(losses)) for name, losses in importance.items()}
+    first = max(means, key=means.get)
+    idle = [name for name, losses in importance.items() if min(losses) <= 0]
+    return (
+        f"With **{first}** shuffled the {metric.label} is worse by **{metric.text(means[first])}**. "
+        + (f"In at least one fold nothing was lost without {listed(idle)}. " if idle else "")
+        + "Features that go together stand in for each other, so each looks less important than both."
+    )
+
+
+def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
+    """One sentence per feature on the range that its effect covers; lines: feature -> effects.effect's table."""
+    told = [f"**{name}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
+    if not told:
+        return ""
+    return f"Over their values the average prediction runs: {listed(told)}. Shade and bars hold the middle 80 %."
+
+
+def _ends(table: pd.DataFrame) -> tuple[float, float]:
+    return float(table["average"].min()), float(table["average"].max())
+
+
+def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
+    """One sentence on what made the prediction for the worst case; table: as outcome.worst_cases makes it."""
+    leading = sorted(explained.amounts, key=lambda name: -abs(explained.amounts[name]))[:2]
+    added = listed([f"{name} adds {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
+    return (
+        f"For {table.index.name} **{table.index[0]}**, {added} to the typical {amount(explained.typical, unit)}. "
+        "This tells what the model made of the features, not what they cause."
+    )
+
+
 def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric) -> str:
     """One sentence on what more data would bring."""
     means = [float(np.mean(folds)) for folds in values]
@@ -72,63 +120,3 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
     spread = float(np.std(values[-1], ddof=1)) / np.sqrt(len(values[-1]))
     more = "still helped by" if gain > spread else "changed by no more than chance between folds:"
     return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
-
-
-def verdict(
-    choice: Choice,
-    target: str,
-    metrics: Sequence[Metric],
-    holdout: Mapping[str, float],
-    rows: int,
-    typical: float,
-) -> str:
-    """The report's first paragraphs, in Markdown: what won, how wrong it is on unseen records, and why it was chosen.
-
-    holdout: scorer -> score on the hold-out, of `rows` records; typical: the median of the target.
-    """
-    deciding = metrics[0]
-    others = ", ".join(f"{metric.label} {metric.text(metric.value(holdout[metric.scorer]))}" for metric in metrics[1:])
-    error = deciding.text(deciding.value(holdout[deciding.scorer]))
-    beside = f", where the median {target} is {amount(typical, deciding.unit)}" if deciding.unit else ""
-    baselines = [entry for entry in choice.ranking if entry.baseline and entry.failed is None]
-    lines = [
-        f"**{choice.winner} predicts {target} best.**",
-        f"On {rows:,} records that no model had seen, its {deciding.label} is **{error}**{beside}"
-        + (f" ({others})." if others else "."),
-        *(f"Without any model ({entry.name}) it would be about {deciding.text(entry.mean)}." for entry in baselines),
-    ]
-    return " ".join(lines) + f"\n\n**Why this one:** {choice.reason}"
-
-
-def model_card(facts: Mapping[str, Any], contract: Contract, sentences: Sequence[str]) -> str:
-    """The model card, in Markdown, from the same numbers as the manifest."""
-    features = "\n".join(
-        f"| {contract.label(name)} | {column.kind} | {'yes' if column.required else 'no'} | {column.description} |"
-        for name in contract.features
-        for column in [contract.columns[name]]
-    )
-    rows = facts["data"]["rows"]
-    told = "\n".join(f"- {sentence}" for sentence in sentences)
-    return f"""# Model card: {facts["title"]}
-
-**What it is.** {facts["winner"]}, a scikit-learn pipeline that predicts {contract.label(contract.target)} from \
-{len(contract.features)} features of one record. It was fitted on all {rows:,} records after the comparison.
-
-**What it is for.** Estimates for records like those it was trained on. It is not an appraisal, and it knows nothing \
-of what the features leave out, or of a market other than the one in the data.
-
-**How good it is.**
-
-{told}
-
-**How it was chosen.** {facts["reason"]}
-
-## What it reads
-
-| feature | kind | required | meaning |
-|---|---|---|---|
-{features}
-
-A missing optional cell is imputed (median, or commonest category). A category that training never saw is treated \
-like the rare ones. Both get a price that deserves less trust.
-"""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from training.compare import listed
+from training.metrics import describe
 from training.recipe import Range
 
 if TYPE_CHECKING:
@@ -72,8 +74,22 @@ def tell_blends(alone: Mapping[str, float], scores: Mapping[tuple[str, ...], flo
     )
 
 
-def tuning_table(tuning: Tuning, metric: Metric) -> pd.DataFrame:
+def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None) -> str:
+    """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts."""
+    if tuning is None or searched is None:
+        return "No search was made: the parameters stand in the configuration. `make tune` would search them."
+    told = f"{searched['trials']:,} settings and blends were tried, each scored on all folds."
+    edges = [f"{key} of {name}" for name, found in tuning.candidates.items() for key in found.at_edge]
+    if edges:
+        told += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {listed(edges)}."
+    if not searched["on_these_rows"]:
+        told += " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
+    return told
+
+
+def tuning_table(tuning: Tuning) -> pd.DataFrame:
     """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow."""
+    metric = describe(tuning.scorer, "")
     rows = [
         [
             name,
@@ -85,5 +101,5 @@ def tuning_table(tuning: Tuning, metric: Metric) -> pd.DataFrame:
         ]
         for name, it in tuning.candidates.items()
     ]
-    columns = ["candidate", "trials", f"{metric.label} before", "after", "mattered most", "at the edge"]
+    columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
     return pd.DataFrame(rows, columns=columns).set_index("candidate")

@@ -1,0 +1,173 @@
+"""Whether the quoted error can be believed: the whole procedure on a part of the data, held against the rest of it.
+
+On each re-split some records are put aside before anything is done. From the others the procedure searches, compares,
+chooses, quotes an error with its range, and refits, as make tune and make run do; then the range meets the error on
+the records put aside, which nothing has used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from modelbundle.amounts import between
+from training import candidates, compare, evaluate, metrics, outcome, quoted, search
+from training.problems import CandidateFailed
+from training.split import split_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sklearn.pipeline import Pipeline
+
+    from training.metrics import Metric
+    from training.recipe import Candidate
+    from training.split import Parts
+
+MOST_MEMBERS = 3  # of a blend: larger ones take longer to search, and gain little
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One re-split: the winner, and per scorer the quoted value, low and high, and the error on the unused records."""
+
+    seed: int
+    winner: str
+    quoted: dict[str, dict[str, float]]
+    unused: dict[str, float]
+
+    def holds(self, scorer: str) -> bool:
+        """Whether the quoted range holds the error on the records that were put aside."""
+        return self.quoted[scorer]["low"] <= self.unused[scorer] <= self.quoted[scorer]["high"]
+
+
+def audit_once(
+    conf: Any, X: pd.DataFrame, y: pd.Series, seed: int, unused_fraction: float, trials: int, scorer: str
+) -> Audited:
+    """Run the procedure on a random part of the records, and score what it publishes on the rest.
+
+    conf: the parts that the notebook reads, as people wrote them; X, y: all rows; seed: draws the records that are put
+    aside, a share of unused_fraction, and the split of the others; trials, scorer: of the search for each candidate.
+    """
+    order = np.random.default_rng(seed).permutation(len(X))
+    count = round(len(X) * unused_fraction)
+    aside, used = np.sort(order[:count]), np.sort(order[count:])
+    known, truth = X.iloc[used].reset_index(drop=True), y.iloc[used].reset_index(drop=True)
+    parts = split_rows(len(used), conf.split.model_copy(update={"seed": seed}))
+    searched = _search(conf, known, truth, parts, trials, scorer)
+    shown = [metrics.describe(name, conf.contract.unit) for name in conf.scorers]
+    results, predicted = _compare(conf, searched, known, truth, parts)
+    winner = compare.choose(results, shown[0], conf.rule, parts["folds"]).winner
+    pipeline = _build(conf, searched, winner)
+    unseen = _first_repeat(truth, predicted[winner], parts)
+    held_out = outcome.held_out_predictions(
+        _fitted(pipeline, known, truth, parts["training"]), known, truth, parts["holdout"]
+    )
+    error = quoted.quote(held_out, unseen, shown, seed, others=len(aside))
+    published = _fitted(pipeline, known, truth, range(len(known)))
+    scores = evaluate.score(published, X.iloc[aside], y.iloc[aside], conf.scorers)
+    return Audited(seed, winner, error, {metric.scorer: metric.value(scores[metric.scorer]) for metric in shown})
+
+
+def audits_table(audits: Sequence[Audited], metric: Metric) -> pd.DataFrame:
+    """One row per re-split, by the deciding metric."""
+    rows = [
+        [
+            each.seed,
+            each.winner,
+            metric.text(each.quoted[metric.scorer]["value"]),
+            between(each.quoted[metric.scorer]["low"], each.quoted[metric.scorer]["high"], metric.unit),
+            metric.text(each.unused[metric.scorer]),
+            "yes" if each.holds(metric.scorer) else "no",
+        ]
+        for each in audits
+    ]
+    columns = ["seed", "winner", f"{metric.label} quoted", "range", "on the unused records", "held"]
+    return pd.DataFrame(rows, columns=columns).set_index("seed")
+
+
+def held(audits: Sequence[Audited], scorer: str) -> int:
+    """In how many re-splits the quoted range held the error on the unused records."""
+    return sum(each.holds(scorer) for each in audits)
+
+
+def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
+    """One sentence on how often the range held, by each metric, and one on whether the quoted error flatters."""
+    counts = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in shown)
+    scorer = shown[0].scorer
+    ratio = np.mean([each.unused[scorer] for each in audits]) / np.mean(
+        [each.quoted[scorer]["value"] for each in audits]
+    )
+    return (
+        f"Of {len(audits)} re-splits the quoted range held the error on the unused records in: **{counts}**. "
+        f"On average the {shown[0].label} there was {ratio - 1:+.1%} beside the one that was quoted."
+    )
+
+
+def record(audits: Sequence[Audited], shown: Sequence[Metric]) -> dict[str, Any]:
+    """What the notebook records."""
+    return {
+        "splits": len(audits),
+        "held": {metric.scorer: held(audits, metric.scorer) for metric in shown},
+        "audits": [asdict(each) for each in audits],
+        "told": tell_audits(audits, shown).replace("**", ""),
+    }
+
+
+def _search(conf: Any, X: pd.DataFrame, y: pd.Series, parts: Parts, trials: int, scorer: str) -> dict[str, Candidate]:
+    """The candidates with the parameters that a search finds on these folds, and the blends with its members."""
+
+    def build(name: str) -> Callable[[Candidate], Pipeline]:
+        return candidates.builder(name, conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
+
+    found = {}
+    for name, candidate in conf.candidates.items():
+        if candidate.search:
+            tried = search.search_parameters(
+                candidate, build(name), X, y, parts["folds"], scorer, trials, conf.split.seed
+            )
+            found[name] = tried.tried[tried.best]
+    able = candidates.with_parameters(conf.candidates, found)
+    blends = [name for name, candidate in conf.candidates.items() if candidate.members]
+    if not blends:
+        return dict(conf.candidates) | able
+    _, predicted = search.try_each(able, build(""), X, y, parts["folds"], scorer)
+    log = conf.target_transform == "log"
+    best, *_ = search.blend_scores(predicted, y, parts["folds"], scorer, log=log, most=MOST_MEMBERS)
+    members = {"members": list(best)}
+    return dict(conf.candidates) | able | {name: conf.candidates[name].model_copy(update=members) for name in blends}
+
+
+def _compare(
+    conf: Any, searched: Mapping[str, Candidate], X: pd.DataFrame, y: pd.Series, parts: Parts
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[list[float]]]]:
+    results, predicted = {}, {}
+    for name, candidate in searched.items():
+        result: dict[str, Any] = {"baseline": candidate.baseline, "failed": None, "scores": {}}
+        try:
+            done = evaluate.cross_validate(_build(conf, searched, name), X, y, parts["folds"], conf.scorers)
+        except CandidateFailed as failure:
+            results[name] = result | {"failed": str(failure)}
+            continue
+        results[name], predicted[name] = result | {"scores": done["scores"]}, done["predicted"]
+    return results, predicted
+
+
+def _build(conf: Any, searched: Mapping[str, Candidate], name: str) -> Pipeline:
+    members = {member: searched[member] for member in searched[name].members}
+    transform, seed = conf.target_transform, conf.split.seed
+    return candidates.build_pipeline(name, searched[name], conf.contract, transform, seed, members, conf.engineered)
+
+
+def _fitted(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> Pipeline:
+    return evaluate.unfitted(pipeline).fit(X.iloc[rows], y.iloc[rows])
+
+
+def _first_repeat(y: pd.Series, predicted: Sequence[Sequence[float]], parts: Parts) -> pd.DataFrame:
+    """One prediction for each training record, by a model that had not seen it: columns predicted and actual."""
+    count = evaluate.folds_of_one_repeat(parts["folds"])
+    rows = [row for fold in parts["folds"][:count] for row in fold["score"]]
+    return pd.DataFrame({"predicted": np.concatenate(predicted[:count]), "actual": y.iloc[rows].to_numpy()})

@@ -1,0 +1,100 @@
+"""What moves the predictions: how they change with one feature, and what each feature adds to a single one."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.inspection import partial_dependence
+
+from modelbundle.contributions import Typical, contributions
+from modelbundle.frame import records_to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sklearn.pipeline import Pipeline
+
+    from modelbundle.contract import Contract
+    from modelbundle.contributions import Contributions
+
+# Enough records for a steady average, few enough for a quick picture.
+MOST_RECORDS = 300
+STEPS = 20
+# A category of fewer records is not drawn: the model learned next to nothing of it.
+FEWEST_ROWS = 10
+
+
+def typical_record(X: pd.DataFrame, y: pd.Series, contract: Contract, target_transform: str) -> Typical:
+    """Choose the record that predictions are compared with: the most ordinary one of the middle fifth of the target.
+
+    A record of medians would be none: the median lot, year and area seldom go together. So it is a real one: with the
+    fewest gaps, its numbers nearest to their medians, by rank, and its categories the commonest.
+    """
+    gaps = X.isna().sum(axis=1)
+    full = X[gaps == gaps.min()]
+    middle = full[y[full.index].between(*y.quantile([0.4, 0.6]))]
+    some = middle if len(middle) else full
+    numbers = (some[contract.numeric].rank(pct=True) - 0.5).abs().sum(axis=1)
+    categories = some[contract.categorical].apply(lambda values: values != values.mode().get(0)).sum(axis=1)
+    chosen = some.loc[(numbers + categories).idxmin()]
+    known = {name: float(value) if name in contract.numeric else str(value) for name, value in chosen.dropna().items()}
+    record = {name: known.get(name) for name in X}
+    return Typical(scale="log" if target_transform == "log" else "linear", record=record)
+
+
+def leading(importance: Mapping[str, Sequence[float]], most: int) -> list[str]:
+    """Names of the features with the largest mean importance, the largest first."""
+    return sorted(importance, key=lambda name: -np.mean(importance[name]))[:most]
+
+
+def effect(model: Pipeline, X: pd.DataFrame, name: str, contract: Contract, seed: int) -> pd.DataFrame:
+    """How the prediction changes with one feature while the others stay: its partial dependence.
+
+    Friedman (2001), "Greedy function approximation: a gradient boosting machine", Annals of Statistics 29; the curves
+    of single records are those of Goldstein and others (2015), "Peeking inside the black box", JCGS 24.
+    Returns one line per value of the feature, ascending, categories by their effect: average over the records, and low
+    and high, between which the middle 80 % of the records lie (target's unit). Empty where the feature has one value.
+    """
+    known = X[X[name].notna()]
+    categorical = name in contract.categorical
+    if categorical:
+        known = known[known.groupby(name)[name].transform("size") >= FEWEST_ROWS]
+    if known[name].nunique() < 2:
+        return pd.DataFrame(columns=["average", "low", "high"])
+    some = known.sample(min(MOST_RECORDS, len(known)), random_state=seed)
+    if some[name].nunique() < 2:
+        return pd.DataFrame(columns=["average", "low", "high"])
+    values = np.sort(some[name].unique()) if categorical else _grid(some[name])
+    categories = contract.categorical or None
+    done = partial_dependence(
+        model, some, [name], kind="both", custom_values={name: values}, categorical_features=categories
+    )
+    low, high = np.quantile(done["individual"][0], [0.1, 0.9], axis=0)
+    lines = pd.DataFrame({"average": done["average"][0], "low": low, "high": high}, index=done["grid_values"][0])
+    return lines.sort_values("average") if categorical else lines
+
+
+def _grid(values: pd.Series) -> np.ndarray:
+    """Places along a number: its own values if they are few, else even steps over all but the outermost twentieths."""
+    own = np.sort(values.unique())
+    return own if len(own) <= STEPS else np.linspace(*values.quantile([0.05, 0.95]), STEPS)
+
+
+def explain(model: bytes, X: pd.DataFrame, contract: Contract, typical: Typical) -> list[Contributions]:
+    """What each feature adds to the prediction for each record, beside the typical one.
+
+    model: the pickle of a pipeline that this run has fitted; X: canonical features.
+    """
+    pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago
+    records = [
+        {name: value for name, value in row.items() if value == value}  # NaN differs from itself: left out
+        for row in X.astype(object).to_dict("records")
+    ]
+
+    def predict(rows: list[dict[str, Any]]) -> np.ndarray:
+        return pipeline.predict(records_to_frame(rows, contract))
+
+    return contributions(predict, records, contract.features, typical)

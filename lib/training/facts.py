@@ -1,0 +1,114 @@
+"""What the manifest tells of how the model was made: JSON values without times, for people and for gates."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from modelbundle.digests import digest_json
+from training import evaluate, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from modelbundle.contributions import Typical
+    from modelbundle.intervals import Intervals
+    from training.compare import Choice
+    from training.metrics import Metric
+    from training.quoted import Quoted
+
+
+def manifest_facts(
+    conf: Any, choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric], quoted: Quoted,
+    prepared: Mapping[str, Any], searched: Mapping[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Collect what the comparison found.
+
+    conf: the parts that 04_compare reads; results: candidate -> record of 03_train; prepared: the record of
+    02_preprocess; searched: as search_facts makes it.
+    """
+    scores = results[choice.winner]["scores"]
+    decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
+    inputs = [prepared["data_sha256"], decides, evaluate.CODE]
+    return {
+        "name": conf.name,
+        "title": conf.title,
+        "winner": choice.winner,
+        "members": list(conf.candidates[choice.winner].members),
+        "parameters": results[choice.winner]["parameters"],
+        "reason": choice.reason,
+        "target_unit": conf.contract.unit,
+        "metric": conf.metric,
+        "metrics": {
+            metric.scorer: {
+                "label": metric.label,
+                "unit": metric.unit,
+                "folds_mean": metric.value(float(np.mean(scores[metric.scorer]))),
+                "folds_spread": float(np.std(scores[metric.scorer], ddof=1)),
+                "holdout": quoted[metric.scorer]["value"],
+                "holdout_low": quoted[metric.scorer]["low"],
+                "holdout_high": quoted[metric.scorer]["high"],
+            }
+            for metric in metrics
+        },
+        "ranking": [asdict(entry) | {"ties_with_winner": entry.ties_with_winner} for entry in choice.ranking],
+        "search": searched,
+        "data": {
+            "rows": prepared["rows"],
+            "holdout_rows": prepared["holdout_rows"],
+            "folds": prepared["folds"],
+            "missing_cells": prepared["missing_cells"],
+            "left_out_columns": prepared["left_out_columns"],
+            "target_median": prepared["target_median"],
+            "sha256": prepared["data_sha256"],
+        },
+        "inputs_sha256": digest_json(inputs),
+    }
+
+
+def certainty_facts(
+    intervals: Intervals, typical: Typical, folds: pd.DataFrame, holdout: pd.DataFrame, bands: pd.Series
+) -> dict[str, Any]:
+    """Collect what a single prediction may be asked for, and how well its interval keeps its word.
+
+    folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records;
+    bands: row -> fifth of the target.
+    """
+    by_fifth = segments.coverage(folds, bands)
+    return {
+        "intervals": intervals.model_dump(mode="json"),
+        "coverage": {
+            "folds": float(segments.inside(folds).mean()),
+            "holdout": float(segments.inside(holdout).mean()),
+            "mean_width": float((folds["high"] - folds["low"]).mean()),
+            "by_fifth": [
+                {"fifth": str(name), **{column: float(row[column]) for column in ("rows", "coverage", "mean_width")}}
+                for name, row in by_fifth.iterrows()
+            ],
+        },
+        "typical": typical.model_dump(mode="json"),
+    }
+
+
+def search_facts(conf: Any, searched_now: str) -> dict[str, Any] | None:
+    """Tell what make tune searched, and whether on the rows that train now; None if the parameters were not searched.
+
+    searched_now: the digest of today's training rows.
+    """
+    if conf.tuning is None:
+        return None
+    return {
+        "scorer": conf.tuning.scorer,
+        "trials": sum(found.trials for found in conf.tuning.candidates.values()),
+        "on_these_rows": conf.tuning.searched_on == searched_now,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [[key, _plain(item)] for key, item in value.items()]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

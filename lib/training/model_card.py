@@ -1,0 +1,174 @@
+"""The model card (Mitchell and others, 2019, "Model cards for model reporting", FAT*), from the manifest's numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelbundle.amounts import amount, between, plain
+from training.compare import listed
+from training.verdict import composed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from modelbundle.contract import Column, Contract
+
+
+def model_card(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, pd.DataFrame], verdict: str) -> str:
+    """Write the card in Markdown.
+
+    facts: the manifest's; contract: with the seen ranges; errors: kind of record -> segments.median_error's table;
+    verdict: of the report.
+    """
+    return "\n\n".join(
+        [
+            f"# Model card: {facts['title']}",
+            verdict,
+            *_purpose(facts, contract),
+            *_data(facts, contract),
+            *_choice(facts),
+            *_errors(facts, contract, errors),
+            *_limits(facts, contract),
+            "## What it reads",
+            _table(
+                ["feature", "kind", "required", "in training", "meaning"],
+                ([contract.label(name), *_read(contract.columns[name])] for name in contract.features),
+            ),
+        ]
+    ) + "\n"  # fmt: skip
+
+
+def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+    made = f", the average of {composed_of(facts['members'])}," if facts["members"] else ""
+    return [
+        "## What it is for, and what it is not for",
+        f"**{facts['winner']}**{made} is a scikit-learn pipeline that estimates {contract.label(contract.target)} from "
+        f"{len(contract.features)} features of one record. It is meant for records like those that it was trained on, "
+        "as one opinion beside a person's.",
+        "It is not an appraisal and no ground for a decision on its own. It is not meant for other places or times "
+        "than those in the data, for records outside the ranges below, or for telling what a change would bring: it "
+        "knows what goes together, not what causes what.",
+    ]
+
+
+def _data(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+    data = facts["data"]
+    missing = {name: count for name, count in data["missing_cells"].items() if count}
+    gaps = (
+        f"Missing cells: {', '.join(f'{name} {count:,}' for name, count in missing.items())}; they were imputed."
+        if missing
+        else "No cell was missing, so what the model does with a gap was never held against a true value."
+    )
+    out = [f"the identifier {contract.identifier}"] if contract.identifier else []
+    out += [f"columns that the contract does not have: {listed(data['left_out_columns'])}"] * bool(
+        data["left_out_columns"]
+    )
+    failed = [entry["name"] for entry in facts["ranking"] if entry["failed"] is not None]
+    out += [f"candidates that failed: {listed(failed)}"] if failed else []
+    return [
+        "## The data, and their gaps",
+        f"{data['rows']:,} records, fingerprint `{data['sha256'][:12]}`: "
+        f"{data['rows'] - data['holdout_rows']:,} to train and compare the candidates, "
+        f"{data['holdout_rows']:,} held out until the end. The model that is served was then fitted on all of them. "
+        f"{gaps}",
+        f"Left out: {'; '.join(out) or 'nothing'}. No record was deleted, however unusual.",
+    ]
+
+
+def _choice(facts: Mapping[str, Any]) -> list[str]:
+    error, search = facts["metrics"][facts["metric"]], facts["search"]
+    unit = f" ({error['unit']})" if error["unit"] else ""
+    rows = [
+        [entry["name"], "failed", "", ""]
+        if entry["failed"] is not None
+        else [
+            entry["name"],
+            amount(entry["mean"]),
+            amount(entry["spread"]),
+            between(entry["low"], entry["high"]) if entry["name"] != facts["winner"] else "",
+        ]
+        for entry in facts["ranking"]
+    ]
+    searched = (
+        f"Parameters come from a search of {search['trials']:,} settings, on the training records alone."
+        if search
+        else "Parameters stand in the configuration; no search was made."
+    )
+    return [
+        "## How it was chosen",
+        f"{facts['reason']} {searched}",
+        _table(["candidate", f"{error['label']}{unit}", "± folds", f"worse than {facts['winner']} by"], rows),
+        f"Over {facts['data']['folds']} folds that all candidates share; the last column is a 95 % interval, corrected "
+        "for the records that folds have in common.",
+    ]
+
+
+def _errors(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, pd.DataFrame]) -> list[str]:
+    quoted = [
+        [
+            metric["label"],
+            amount(metric["holdout"], metric["unit"]),
+            between(metric["holdout_low"], metric["holdout_high"], metric["unit"]),
+        ]
+        for metric in facts["metrics"].values()
+    ]
+    coverage = {fifth["fifth"]: fifth for fifth in facts["coverage"]["by_fifth"]}
+    unit = f" ({contract.unit})" if contract.unit else ""
+    tables = [
+        _table(
+            [kind, "records", f"median error{unit}", *(["intervals hold", f"mean width{unit}"] if kept else [])],
+            (
+                [str(name), f"{row['rows']:,.0f}", amount(row["median_error"]), *_kept(kept.get(str(name)))]
+                for name, row in table.iterrows()
+            ),
+        )
+        for kind, table in errors.items()
+        for kept in [coverage if set(map(str, table.index)) == set(coverage) else {}]
+    ]
+    return [
+        "## How wrong it is, and for whom",
+        _table(["metric", "hold-out", "as many other records, 95 of 100 times"], quoted),
+        "By kind of record, each predicted by a model that had not seen it:",
+        *tables,
+    ]
+
+
+def _kept(fifth: Mapping[str, Any] | None) -> list[str]:
+    return [f"{fifth['coverage']:.0%}", amount(fifth["mean_width"])] if fifth else []
+
+
+def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+    level = facts["intervals"]["level"]
+    return [
+        "## Limits",
+        f"- The {level:.0%} intervals keep their word on average over records like those in training. For one kind of "
+        "record they may hold fewer, as the table shows; for records unlike all of them nothing is promised.\n"
+        "- A missing optional cell is imputed (median, or commonest category), and a category that training never saw "
+        "is treated like the rare ones. Both get a prediction with a warning, which deserves less trust.\n"
+        "- Contributions say what the model did with the features, beside one typical record. They are no causes, and "
+        "features that go together share what they say.\n"
+        "- What is not among the features cannot count.",
+        "## How to contest a prediction",
+        "1. Hold the features of the record against the facts: a wrong one is the commonest reason, and the mended "
+        "record gets a new prediction at once.\n"
+        "2. Ask for the reasons (`/predict?explain=true`, or the page): which features made the difference, and is "
+        "there a warning that one was missing, unseen or out of range?\n"
+        f"3. Look at the interval. A true {contract.target} inside it is no fault of the model.\n"
+        "4. If it still seems wrong, send the record, the answer with its model version, and what speaks against it "
+        "to whoever runs this service. A person decides; the case belongs into the next training data.",
+    ]
+
+
+def _read(column: Column) -> list[str]:
+    if column.kind == "categorical":
+        seen = f"{len(column.seen_categories or ())} categories"
+    else:
+        seen = f"{plain(column.seen_minimum)} to {plain(column.seen_maximum)}"
+    return [column.kind, "yes" if column.required else "no", seen, column.description]
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

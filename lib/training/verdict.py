@@ -1,0 +1,69 @@
+"""The verdict in three sentences, from nothing but what the manifest tells: a gate reads the same numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from modelbundle.amounts import amount, between
+from training.compare import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def verdict(facts: Mapping[str, Any], target: str) -> str:
+    """Say in Markdown what won and how wrong it is, whether its lead is luck, and how sure a prediction is.
+
+    facts: the manifest's; target: the column that is predicted.
+    """
+    sentences = [_quality(facts, target), _lead(facts), _certainty(facts, target)]
+    if facts["search"] and not facts["search"]["on_these_rows"]:
+        sentences.append("**Mind:** the parameters were searched on other rows, which may flatter this: `make tune`.")
+    return " ".join(sentences)
+
+
+def composed_of(members: Sequence[str]) -> str:
+    """Name what a blend is made of, such as `ridge and 2 x svr`; empty for a candidate that is no blend."""
+    return listed([name if count == 1 else f"{count} x {name}" for name, count in Counter(members).items()])
+
+
+def _quality(facts: Mapping[str, Any], target: str) -> str:
+    error = facts["metrics"][facts["metric"]]
+    unit = error["unit"]
+    sentence = (
+        f"**{facts['winner']} predicts {target} best:** on {facts['data']['holdout_rows']:,} records that no model had "
+        f"seen its {error['label']} is **{amount(error['holdout'], unit)}** "
+        f"({between(error['holdout_low'], error['holdout_high'], unit)} expected on as many others)"
+    )
+    baseline = next(entry for entry in facts["ranking"] if entry["baseline"] and entry["failed"] is None)
+    sentence += f", against {amount(baseline['mean'], unit)} without any model ({baseline['name']})"
+    median = amount(facts["data"]["target_median"], unit)
+    return f"{sentence}, where the median {target} is {median}." if unit else f"{sentence}."
+
+
+def _lead(facts: Mapping[str, Any]) -> str:
+    rivals = [
+        entry
+        for entry in facts["ranking"]
+        if entry["name"] != facts["winner"] and not entry["baseline"] and entry["failed"] is None
+    ]
+    ties = [entry["name"] for entry in rivals if entry["ties_with_winner"]]
+    worse = [entry["name"] for entry in rivals if entry["low"] > 0]
+    better = [entry["name"] for entry in rivals if entry["high"] < 0]
+    parts = [f"its lead over {listed(worse)} is more than chance between folds"] if worse else []
+    parts += [f"{listed(ties)} **{'tie' if len(ties) > 1 else 'ties'} with it**"] if ties else []
+    parts += [f"{listed(better)} would be better by more than chance, and less simple"] if better else []
+    told = "; ".join(parts) or "it had no rival that could be scored"
+    return f"{told[0].upper()}{told[1:]}."
+
+
+def _certainty(facts: Mapping[str, Any], target: str) -> str:
+    coverage, level = facts["coverage"], facts["intervals"]["level"]
+    least = min(coverage["by_fifth"], key=lambda fifth: fifth["coverage"])
+    return (
+        f"Each prediction comes with a {level:.0%} interval, on average "
+        f"{amount(coverage['mean_width'], facts['target_unit'])} wide: it held the truth for "
+        f"**{coverage['holdout']:.0%}** of those records, and on the folds for {least['coverage']:.0%} where it held "
+        f"fewest ({target} {least['fifth']})."
+    )

@@ -1,0 +1,75 @@
+"""The audit: what it puts aside is used by nothing, and its range is held against just that."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from training import evaluate, quoted
+from training.audit import Audited, audit_once, held, tell_audits
+from training.conf import Split
+from training.data import features_and_target
+from training.metrics import describe
+from training.recipe import Candidate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from modelbundle.contract import Contract
+
+RMSE = "neg_root_mean_squared_error"
+RIDGE = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": {"low": 0.1, "high": 10.0}}}
+CANDIDATES = {
+    "median": {"estimator": "sklearn.dummy.DummyRegressor", "parameters": {"strategy": "median"}, "baseline": True},
+    "ridge": RIDGE,
+    "tree": {"estimator": "sklearn.tree.DecisionTreeRegressor", "parameters": {"max_depth": 3}},
+    "blend": {"members": ["ridge", "tree"]},
+}
+
+
+@pytest.fixture
+def conf(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    monkeypatch.setattr(quoted, "RESAMPLES", 50)
+    return SimpleNamespace(
+        contract=contract, engineered={}, target_transform="log", split=Split(folds=3, repeats=1), scorers=[RMSE, "r2"],
+        rule="best_mean", candidates={name: Candidate(**each) for name, each in CANDIDATES.items()},
+    )  # fmt: skip
+
+
+def test_nothing_but_the_last_score_sees_the_records_that_are_put_aside(
+    conf: Any, contract: Contract, table: pd.DataFrame
+):
+    X, y = features_and_target(table, contract)
+    aside = np.random.default_rng(5).permutation(len(X))[:12]
+    spoilt = y.copy()
+    spoilt.iloc[aside] *= 3
+    before, after = (audit_once(conf, X, target, 5, 0.2, 2, RMSE) for target in (y, spoilt))
+
+    assert (before.winner, before.quoted) == (after.winner, after.quoted)
+    assert before.holds(RMSE)
+    assert after.unused[RMSE] > 3 * before.unused[RMSE]
+    assert not after.holds(RMSE)
+
+
+def test_another_seed_puts_others_aside(conf: Any, contract: Contract, table: pd.DataFrame):
+    X, y = features_and_target(table, contract)
+    one, other = (audit_once(conf, X, y, seed, 0.2, 1, RMSE) for seed in (0, 1))
+
+    assert one.unused != other.unused
+
+
+def test_it_counts_how_often_the_range_held():
+    quoted = {RMSE: {"value": 10.0, "low": 8.0, "high": 13.0}}
+    audits = [Audited(seed, "svr", quoted, {RMSE: error}) for seed, error in enumerate((7.9, 8.0, 12.0, 14.1))]
+
+    assert held(audits, RMSE) == 2
+    assert tell_audits(audits, [describe(RMSE, "USD")]) == (
+        "Of 4 re-splits the quoted range held the error on the unused records in: **RMSE 2**. "
+        "On average the RMSE there was +5.0% beside the one that was quoted."
+    )

@@ -1,0 +1,75 @@
+"""Intervals around predictions: as wide as the errors on unseen records were, and no wider."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.calibrate import calibrate, with_held_out_intervals, with_intervals
+from training.segments import inside
+
+LEVEL = 0.9
+
+
+def priced(random: np.random.Generator, rows: int) -> pd.DataFrame:
+    """Predictions whose relative error is three times as large for cheap records as for dear ones."""
+    predicted = np.exp(random.uniform(11, 13, rows))
+    spread = np.where(predicted < np.exp(12), 0.3, 0.1)
+    actual = predicted * np.exp(random.normal(0, spread))
+    return pd.DataFrame({"row": np.arange(rows), "predicted": predicted, "actual": actual})
+
+
+def test_new_records_lie_inside_as_often_as_promised():
+    random = np.random.default_rng(0)
+    intervals = calibrate(priced(random, 800), LEVEL, "log")
+
+    assert inside(with_intervals(priced(random, 4000), intervals)).mean() == pytest.approx(LEVEL, abs=0.03)
+
+
+def test_they_are_wider_where_errors_are_larger():
+    random = np.random.default_rng(1)
+    intervals = calibrate(priced(random, 800), LEVEL, "log")
+    new = with_intervals(priced(random, 4000), intervals)
+    relative = (new["high"] - new["low"]) / new["predicted"]
+    cheap = new["predicted"] < np.exp(11.7)
+
+    assert relative[cheap].mean() > 1.8 * relative[new["predicted"] > np.exp(12.3)].mean()
+    assert inside(new)[cheap].mean() > 0.85
+
+
+def test_a_record_is_not_judged_by_an_interval_that_it_helped_to_set():
+    table = priced(np.random.default_rng(2), 300)
+    other = table.assign(actual=table["actual"].where(table["row"] != 17, 1.0))
+    before, after = (with_held_out_intervals(each, LEVEL, "log", seed=0).loc[17] for each in (table, other))
+
+    assert (before["low"], before["high"]) == (after["low"], after["high"])
+
+
+def test_a_target_below_zero_is_measured_on_its_own_scale():
+    random = np.random.default_rng(3)
+    predicted = random.normal(0, 5, 500)
+    table = pd.DataFrame({"row": range(500), "predicted": predicted, "actual": predicted + random.normal(0, 1, 500)})
+    intervals = calibrate(table, LEVEL, "none")
+    low, high = intervals.around(-3.0)
+
+    assert intervals.scale == "linear"
+    assert low < -3 < high
+    assert high - low == pytest.approx(2 * 1.645, rel=0.25)
+
+
+@pytest.mark.parametrize("rows", [4, 25])
+def test_few_records_and_equal_predictions_get_an_interval_too(rows: int):
+    table = pd.DataFrame({"row": range(rows), "predicted": 5.0, "actual": np.arange(rows, dtype=float)})
+    intervals = calibrate(table, LEVEL, "none")
+
+    assert len(intervals.at) == 1
+    assert inside(with_intervals(table, intervals)).mean() >= LEVEL
+
+
+def test_a_record_that_was_predicted_several_times_counts_once_in_the_correction():
+    table = priced(np.random.default_rng(4), 200)
+    thrice = pd.concat([table] * 3, ignore_index=True)
+    once, repeated = (calibrate(each, LEVEL, "log") for each in (table, thrice))
+
+    assert repeated.below == pytest.approx(once.below, rel=0.05)

@@ -1,0 +1,119 @@
+"""The verdict and the model card, from the numbers of a manifest and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from modelbundle.contract import Contract
+from training.model_card import model_card
+from training.verdict import verdict
+
+FIFTHS = [
+    {"fifth": f"{low} to {low + 1}", "rows": 9, "coverage": 0.8 + low / 50, "mean_width": 5.0} for low in range(5)
+]
+ERRORS = {
+    "fifth of Price": pd.DataFrame(
+        {"rows": [9] * 5, "median_error": [1.0, 2.0, 3.0, 4.0, 5.0]}, index=[each["fifth"] for each in FIFTHS]
+    )
+}
+
+
+def entry(name: str, mean: float, low: float, high: float, **more: Any) -> dict[str, Any]:
+    facts = {"baseline": False, "failed": None, "spread": 2.0, "difference": (low + high) / 2}
+    return facts | {"name": name, "mean": mean, "low": low, "high": high, "ties_with_winner": low <= 0 <= high} | more
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    error = {"label": "RMSE", "unit": "USD", "folds_mean": 30.0, "folds_spread": 2.0, "holdout": 31.0}
+    return {
+        "title": "Houses",
+        "winner": "blend",
+        "members": ["ridge", "svr", "svr"],
+        "reason": "blend has the lowest mean RMSE.",
+        "target_unit": "USD",
+        "metric": "rmse",
+        "metrics": {"rmse": error | {"holdout_low": 25.0, "holdout_high": 40.0}},
+        "ranking": [
+            entry("blend", 30, 0, 0),
+            entry("svr", 31, -1, 3),
+            entry("forest", 36, 2, 9),
+            entry("broken", 0, 0, 0, failed="its fit raised"),
+            entry("median", 80, 40, 60, baseline=True),
+        ],
+        "search": {"scorer": "rmse", "trials": 280, "on_these_rows": True},
+        "intervals": {"level": 0.9},
+        "coverage": {"folds": 0.9, "holdout": 0.91, "mean_width": 83.0, "by_fifth": FIFTHS},
+        "data": {
+            "rows": 100, "holdout_rows": 20, "folds": 15, "sha256": "0" * 64, "target_median": 160.0,
+            "missing_cells": {"Area": 0}, "left_out_columns": [],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture
+def contract() -> Contract:
+    columns = {
+        "Id": {"role": "identifier", "kind": "numeric"},
+        "Area": {"kind": "numeric", "unit": "sq ft", "required": True, "seen_minimum": 1, "seen_maximum": 9},
+        "Zone": {"kind": "categorical", "seen_categories": ["A", "B"]},
+        "Price": {"role": "target", "kind": "numeric", "unit": "USD"},
+    }
+    return Contract.model_validate({"columns": columns})
+
+
+def test_it_says_in_three_sentences_how_wrong_how_lucky_and_how_sure(facts: dict[str, Any]):
+    assert verdict(json.loads(json.dumps(facts)), "Price") == (
+        "**blend predicts Price best:** on 20 records that no model had seen its RMSE is **31 USD** (25 to 40 USD "
+        "expected on as many others), against 80 USD without any model (median), where the median Price is 160 USD. "
+        "Its lead over forest is more than chance between folds; svr **ties with it**. "
+        "Each prediction comes with a 90% interval, on average 83 USD wide: it held the truth for **91%** of those "
+        "records, and on the folds for 80% where it held fewest (Price 0 to 1)."
+    )
+
+
+def test_a_search_on_other_rows_is_told(facts: dict[str, Any]):
+    stale = facts | {"search": facts["search"] | {"on_these_rows": False}}
+
+    assert "searched on other rows" in verdict(stale, "Price")
+
+
+def test_a_winner_without_rivals_is_told(facts: dict[str, Any]):
+    alone = facts | {"ranking": [facts["ranking"][0], facts["ranking"][-1]], "search": None}
+
+    assert "It had no rival that could be scored." in verdict(alone, "Price")
+
+
+def test_the_card_says_what_it_is_for_and_how_to_contest_it(facts: dict[str, Any], contract: Contract):
+    card = model_card(facts, contract, ERRORS, "The verdict.")
+    sections = [line[3:] for line in card.splitlines() if line.startswith("## ")]
+
+    assert card.startswith("# Model card: Houses\n\nThe verdict.")
+    assert sections == [
+        "What it is for, and what it is not for",
+        "The data, and their gaps",
+        "How it was chosen",
+        "How wrong it is, and for whom",
+        "Limits",
+        "How to contest a prediction",
+        "What it reads",
+    ]
+    assert "| 0 to 1 | 9 | 1 | 80% | 5 |" in card
+    assert "| svr | 31 | 2 | -1 to 3 |" in card
+    assert "| Area (sq ft) | numeric | yes | 1 to 9 |" in card
+
+
+def test_the_card_tells_gaps_and_what_was_left_out(facts: dict[str, Any], contract: Contract):
+    other = copy.deepcopy(facts)
+    other["data"] |= {"missing_cells": {"Area": 3, "Zone": 0}, "left_out_columns": ["Street", "Alley"]}
+    card = model_card(other, contract, ERRORS, "")
+
+    assert "Missing cells: Area 3; they were imputed." in card
+    assert "the identifier Id; columns that the contract does not have: Street and Alley" in card
+    assert "candidates that failed: broken" in card
+    assert "No cell was missing" in model_card(facts, contract, ERRORS, "")
