@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import papermill
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[mA]")
-_BAR = re.compile(r"\|.*?\|")  # the drawn part of a progress bar
+_BAR = re.compile(r"\|.*?\| ")  # the drawn part of a progress bar
 _OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(item, type) and issubclass(item, Problem)}
 
 
@@ -32,19 +32,23 @@ class NotebookFailed(Problem):
 
 
 class Progress:
-    """What papermill writes a notebook's standard error to: now and then a line of its progress bars is passed on."""
+    """What papermill writes a notebook's standard error to: now and then it tells where the outermost bar stands."""
 
     def __init__(self, node: str) -> None:
         self.node, self.told = node, time.monotonic()
+        self.outermost, self.bar = "", ""  # the name of the bar that came first, and how it looked last
 
     def write(self, text: str) -> None:
-        """Take what tqdm wrote: bars, each after a carriage return."""
-        bar = _ANSI.sub("", text).strip("\r\n ").rpartition("\r")[2].strip()
-        if not ("it/s" in bar or "s/it" in bar) or time.monotonic() - self.told < SECONDS_BETWEEN_NEWS:
-            return
-        self.told = time.monotonic()
-        sys.stdout.write(f"          … {self.node}: {_BAR.sub('', bar)}\n")
-        sys.stdout.flush()
+        """Take what tqdm wrote: bars, each after a carriage return, those of inner loops among them."""
+        for bar in _ANSI.sub("", text).split("\r"):
+            if _BAR.search(bar):
+                name = bar.partition(":")[0].strip()
+                self.outermost = self.outermost or name
+                self.bar = bar.strip() if name == self.outermost else self.bar
+        if self.bar and time.monotonic() - self.told >= SECONDS_BETWEEN_NEWS:
+            self.told = time.monotonic()
+            sys.stdout.write(f"          … {self.node}: {_BAR.sub(' ', self.bar)}\n")
+            sys.stdout.flush()
 
     def flush(self) -> None:
         """Do nothing: each line is passed on at once."""

@@ -8,11 +8,16 @@ from training import execute
 from training.execute import Progress
 
 BAR = "\rre-splits:  30%|███       | 3/10 [02:00<04:40, 40.0s/it]"
+INNER = "\rtrials:  50%|█████     | 2/4 [00:01<00:01,  1.0s/it]\x1b[A"
 
 
-def test_now_and_then_it_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_now_and_then_it_tells_how_far_the_outermost_loop_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    progress = Progress("audit")
+    progress.write(f"\rre-splits:   0%|          | 0/10 [00:00<?, ?it/s]{BAR}\x1b[A")
     monkeypatch.setattr(execute, "SECONDS_BETWEEN_NEWS", 0)
-    Progress("audit").write(f"\rre-splits:   0%|          | 0/10 [00:00<?, ?it/s]{BAR}\x1b[A")
+    progress.write(INNER)
 
     assert capsys.readouterr().out == "          … audit: re-splits:  30% 3/10 [02:00<04:40, 40.0s/it]\n"
 
