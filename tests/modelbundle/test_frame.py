@@ -67,6 +67,7 @@ def test_a_csv_and_the_records_of_its_rows_make_the_same_frame(contract: Contrac
     [
         [SIXTY, {"Class": 20}, {"Zone": None, "Class": 60.0, "Area": 1e6}],
         [{"Class": 2**53 + 1}, {"Class": None}],  # as floats, neighbours of a gap would lose the last digit
+        [{"Class": 2**53 + 1}, {"Class": 1.5}],
     ],
 )
 def test_a_lone_record_makes_the_row_that_it_makes_in_a_batch(contract: Contract, records: list[dict[str, Any]]):
@@ -129,3 +130,23 @@ def test_a_large_whole_number_is_a_number(contract: Contract, number: int):
     frame = records_to_frame([{"Area": number}, {"Area": 1.5}], contract)
 
     assert frame["Area"].tolist() == [float(number), 1.5]
+
+
+CELLS = [60, 60.0, "60", "60.0", "RL", "v2.0", "-5.0", "60.0\n", "\N{ARABIC-INDIC DIGIT THREE}.0", "\ud800", "", " 3"]
+CELLS += [2**53 + 1, -0.0, 1e300, True, None, float("nan"), pd.NA]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_records_make_the_frame_of_a_table_of_the_same_cells(contract: Contract, count: int):
+    """They take a shorter way."""
+    numbers = [cell for cell in CELLS if not isinstance(cell, str)] + ["60", " 3"]
+    records = [
+        {"Zone": CELLS[row % len(CELLS)], "Class": CELLS[row * 7 % len(CELLS)], "Area": numbers[row % len(numbers)]}
+        for row in range(count)
+    ]
+    table = pd.DataFrame(records, columns=["Zone", "Class", "Area"], dtype=object)
+
+    pd.testing.assert_frame_equal(records_to_frame(records, contract), canonical_frame(table, contract))
+    for record in records:
+        lone = pd.DataFrame([record], dtype=object)
+        pd.testing.assert_frame_equal(records_to_frame([record], contract), canonical_frame(lone, contract))
