@@ -1,4 +1,4 @@
-"""Records in, prices out: each with its interval and warnings, or with its faults; as JSON or as CSV."""
+"""Records in, prices out: each with interval, reasons and warnings, or with its faults; as JSON or as CSV."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+from app.asking import explanations, predictions
 from app.checks import fault, faults_of
+from app.explain import check_explainable, explanation
 from app.problems import refused
+from app.rounding import rounded
 from modelbundle.amounts import plain
 from modelbundle.frame import canonical_category
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from app.service import Service
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Column, Contract
+    from modelbundle.contributions import Contributions
 
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
 # should not be answered with a far longer one.
@@ -27,46 +31,49 @@ WARNINGS = ("imputed", "unseen_category", "outside_training_range")
 Answer = dict[str, Any]
 
 
-def answer(batch: Batch, service: Service, *, partial: bool = False) -> list[Answer]:
+def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bool = False) -> list[Answer]:
     """Answer every record, in order: identifier if given, prediction, interval if the bundle has one, and warnings.
 
     partial: a faulty record gets its errors in place of a prediction. Otherwise, and where there is no record at all,
     faults raise the Problem 422, which lists them.
+    explain: each prediction gets its explanation. Raises the Problem 400 or 413 where none is to be had.
     """
+    if explain:
+        check_explainable(len(batch.records), service.bundle)
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
     faults = _all_faults(batch, service)
-    predictions = _predictions(batch, service, faults) if partial or not faults else {}
-    # an extreme record may lie where the model's arithmetic overflows
+    good = [number for number in range(len(batch.records)) if number not in faults] if partial or not faults else []
+    asked = _asked([batch.records[number] for number in good], service.bundle, explain=explain)
+    found = dict(zip(good, asked, strict=True))
     faults |= {
-        number: [fault(batch.pointers[number], "a record that the model can answer", f"an answer of {value}")]
-        for number, value in predictions.items()
-        if not all(map(math.isfinite, (value, *_interval(value, service.bundle))))
+        number: [fault(batch.pointers[number], *lacking)]
+        for number, one in found.items()
+        if (lacking := _lacking(*one, service.bundle))
     }
     if faults and not partial:
         raise refused([each for found in faults.values() for each in found], len(faults))
     return [
         _identified(record, service.contract)
-        | ({"errors": faults[number]} if number in faults else _priced(record, predictions[number], service.bundle))
+        | ({"errors": faults[number]} if number in faults else _priced(record, *found[number], service.bundle))
         for number, record in enumerate(batch.records)
     ]
 
 
-def _predictions(batch: Batch, service: Service, faults: dict[int, list[Fault]]) -> dict[int, float]:
-    good = [number for number in range(len(batch.records)) if number not in faults]
-    values = _predict([batch.records[number] for number in good], service.bundle)
-    return dict(zip(good, values, strict=True))
+def _asked(records: list[Any], bundle: Bundle, *, explain: bool) -> list[tuple[float, Contributions | None]]:
+    """Ask the model. The price is the last step of its own explanation: nothing is predicted twice."""
+    if explain:
+        return [(each.prediction, each) for each in explanations(records, bundle)]
+    return [(value, None) for value in predictions(records, bundle)]
 
 
-def _predict(records: list[Any], bundle: Bundle) -> list[float]:
-    """Predict; a record on which the model's arithmetic fails gets NaN, and the others their answers."""
-    try:
-        return bundle.predict(records) if records else []
-    except (ValueError, ArithmeticError):
-        if len(records) == 1:
-            return [math.nan]
-        half = len(records) // 2
-        return _predict(records[:half], bundle) + _predict(records[half:], bundle)
+def _lacking(value: float, reasons: Contributions | None, bundle: Bundle) -> tuple[str, str] | None:
+    """What was expected and what came, if it is no answer: an extreme record may lie where arithmetic overflows."""
+    if not all(map(math.isfinite, (value, *_interval(value, bundle)))):
+        return "a record that the model can answer", f"an answer of {value}"
+    if reasons and not reasons.complete:
+        return "a record that the model can explain", "no usable number on the way to it from the typical record"
+    return None
 
 
 def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
@@ -93,21 +100,17 @@ def _interval(value: float, bundle: Bundle) -> tuple[float, ...]:
     return bundle.intervals.around(value) if bundle.intervals else ()
 
 
-def _priced(record: dict[str, Any], value: float, bundle: Bundle) -> Answer:
+def _priced(record: dict[str, Any], value: float, reasons: Contributions | None, bundle: Bundle) -> Answer:
     priced: Answer = {"prediction": rounded(value)}
     if bundle.intervals:
         low, high = _interval(value, bundle)
         priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
+    if reasons:
+        priced["explanation"] = explanation(reasons)
     warnings = [
         warning for name in bundle.contract.features if (warning := _warning(name, record.get(name), bundle.contract))
     ]
     return priced | {"warnings": warnings}
-
-
-def rounded(value: float) -> float:
-    """Round to cents, or to six digits where the target's unit is so large that cents would not tell enough."""
-    digits = 2 if value == 0 else max(2, 5 - math.floor(math.log10(abs(value))))
-    return round(value, digits)
 
 
 def _warning(name: str, value: Any, contract: Contract) -> dict[str, str] | None:
@@ -144,23 +147,34 @@ def answer_document(answers: list[Answer], bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def answer_table(answers: list[Answer], batch: Batch, bundle: Bundle, *, partial: bool) -> str:
-    """Write the answers as CSV: the table that was sent, and beside it prediction, interval, warnings and errors."""
+def answer_table(
+    answers: list[Answer], batch: Batch, bundle: Bundle, *, partial: bool = False, explain: bool = False
+) -> str:
+    """Write the answers as CSV: the table that was sent, and beside it what JSON would tell, a column each."""
     name = bundle.contract.identifier
     # JSON has no header: only the identifiers come back, if there are any
     named = [name] if any(name in each for each in answers) else []
     header, *rows = batch.table or [named, *([each.get(column, "") for column in named] for each in answers)]
-    added = ["prediction", *(["low", "high"] if bundle.intervals else []), "warnings", *(["errors"] if partial else [])]
+    ends = ["low", "high"] if bundle.intervals else []
+    reasons = ["typical", *(f"contribution {feature}" for feature in bundle.contract.features)] if explain else []
+    added = ["prediction", *ends, *reasons, "warnings", *(["errors"] if partial else [])]
     text = io.StringIO()
     writer = csv.writer(text)  # with the line ends of RFC 4180: cells that hold one of their characters are quoted
     writer.writerow([*header, *added])
     for row, each in zip(rows, answers, strict=True):
-        cells = {
-            "prediction": each.get("prediction"),
-            **each.get("interval", {}),
-            "warnings": "; ".join(warning["detail"] for warning in each.get("warnings", [])),
-            "errors": "; ".join(fault["detail"] for fault in each.get("errors", [])),
-        }
-        sent = (row + [""] * len(header))[: len(header)]
+        sent, cells = (row + [""] * len(header))[: len(header)], _cells(each)
         writer.writerow([*sent, *(cells.get(column) for column in added)])
     return text.getvalue()
+
+
+def _cells(answer: Answer) -> dict[str, Any]:
+    """What an answer puts into the columns of a table, by their names."""
+    reasons = answer.get("explanation", {"typical": None, "contributions": {}})
+    return {
+        "prediction": answer.get("prediction"),
+        **answer.get("interval", {}),
+        "typical": reasons["typical"],
+        **{f"contribution {feature}": amount for feature, amount in reasons["contributions"].items()},
+        "warnings": "; ".join(warning["detail"] for warning in answer.get("warnings", [])),
+        "errors": "; ".join(fault["detail"] for fault in answer.get("errors", [])),
+    }

@@ -9,18 +9,20 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from app.answers import WARNINGS, answer, answer_document, answer_table
+from app.answers import answer, answer_document, answer_table
 from app.checks import escaped, known_names
+from app.explain import MAX_EXPLAINED
 from app.problems import MEDIA_TYPE, Problem
 from app.reading import csv_batch, json_batch
+from app.schemas import NUMBER, OBJECT, STRING, array, members, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.service import Service
+    from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 
-STRING, NUMBER, OBJECT = {"type": "string"}, {"type": "number"}, {"type": "object"}
 RECORD, PREDICTIONS = {"$ref": "#/components/schemas/Record"}, {"$ref": "#/components/schemas/Predictions"}
 ERRORS = (400, 413, 415, 422, 503)
 MODEL_HEADERS = {name: {"schema": STRING} for name in ("Model-Name", "Model-Version")}
@@ -47,7 +49,7 @@ def openapi_document(service: Service, max_records: int) -> dict[str, Any]:
             "/openapi.json": {"get": _get("This description", OBJECT, ready=True)},
             "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain")},
         },
-        "components": {"schemas": _schemas(service)},
+        "components": {"schemas": schemas(service)},
     }
 
 
@@ -57,7 +59,7 @@ def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application
 
 
 def _state(status: str) -> dict[str, Any]:
-    return _object("status", {"status": {"const": status}, "version": STRING, "release": STRING})
+    return members("status", {"status": {"const": status}, "version": STRING, "release": STRING})
 
 
 def example(contract: Contract) -> dict[str, Any]:
@@ -76,24 +78,30 @@ def _predict(service: Service, most: int) -> dict[str, Any]:
         "In CSV an empty cell is missing, and so is what pandas reads as missing, such as NA. "
         "If Accept asks for text/csv, the answer is the table that was sent, with columns for the prediction, its "
         "warnings and, with partial=true, its errors.",
-        "parameters": [
-            {
-                "name": "partial",
-                "in": "query",
-                "description": "Answer the good records among faulty ones, which get their errors instead",
-                "schema": {"type": "boolean", "default": False},
-            }
-        ],
+        "parameters": [_flag(name, told) for name, told in _parameters(service.bundle).items()],
         "requestBody": {"required": True, "content": _predict_bodies(contract)},
         "responses": {"200": _predictions(service)} | _problems(*ERRORS, refused=_refusal(service, _faulty(contract))),
     }
+
+
+def _parameters(bundle: Bundle) -> dict[str, str]:
+    partial = "Answer the good records among faulty ones, which get their errors instead"
+    explain = (
+        "Tell why: what the model predicts for a typical record, and what each feature of this one adds to that. "
+        f"Together they are the prediction. At most {MAX_EXPLAINED} records; in CSV a column each"
+    )
+    return {"partial": partial} | ({"explain": explain} if bundle.typical else {})
+
+
+def _flag(name: str, told: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": told, "schema": {"type": "boolean", "default": False}}
 
 
 def _predict_bodies(contract: Contract) -> dict[str, Any]:
     record = example(contract)
     examples = {"one": {"value": record}, "several": {"value": [record, record]}}
     return {
-        "application/json": {"schema": {"anyOf": [RECORD, _array(RECORD, minItems=1)]}, "examples": examples},
+        "application/json": {"schema": {"anyOf": [RECORD, array(RECORD, minItems=1)]}, "examples": examples},
         "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
     }
 
@@ -107,7 +115,9 @@ def _predictions(service: Service) -> dict[str, Any]:
         name: {"value": answer_document(answer(batch, service, partial=True), bundle)}
         for name, batch in batches.items()
     }
-    table = answer_table(answer(sheet, service), sheet, bundle, partial=False)
+    if bundle.typical:
+        examples["explained"] = {"value": answer_document(answer(batches["one"], service, explain=True), bundle)}
+    table = answer_table(answer(sheet, service), sheet, bundle)
     content = {
         "application/json": {"schema": PREDICTIONS, "examples": examples},
         "text/csv": {"schema": STRING, "example": table},
@@ -168,29 +178,29 @@ def _invocations(service: Service) -> dict[str, Any]:
     row = {"type": "array", "prefixItems": values, "minItems": len(names), "maxItems": len(names)}
     split = {
         "type": "object",
-        "properties": {"columns": {"const": names}, "data": _array(row, minItems=1), "index": {"type": "array"}},
+        "properties": {"columns": {"const": names}, "data": array(row, minItems=1), "index": {"type": "array"}},
         "required": ["columns", "data"],
         "additionalProperties": False,
     }
     forms = {
-        "dataframe_records": (_array(RECORD, minItems=1), [record]),
+        "dataframe_records": (array(RECORD, minItems=1), [record]),
         "dataframe_split": (split, {"columns": names, "data": [[record[name] for name in names]]}),
-        "instances": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, [record]),
-        "inputs": ({"anyOf": [RECORD, _array(RECORD, minItems=1)]}, [record]),
+        "instances": ({"anyOf": [RECORD, array(RECORD, minItems=1)]}, [record]),
+        "inputs": ({"anyOf": [RECORD, array(RECORD, minItems=1)]}, [record]),
     }
-    schemas = [
+    bodies = [
         {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
         for name, (schema, _) in forms.items()
     ]
     body = {
         "application/json": {
-            "schema": {"anyOf": schemas},
+            "schema": {"anyOf": bodies},
             "examples": {name: {"value": {name: value}} for name, (_, value) in forms.items()},
         },
         "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
     }
     answered = [each["prediction"] for each in answer(json_batch(record, 1), service)]
-    numbers = _object("predictions", {"predictions": _array(NUMBER)})
+    numbers = members("predictions", {"predictions": array(NUMBER)})
     content = {"application/json": {"schema": numbers, "example": {"predictions": answered}}}
     return {
         "summary": "The same for clients of MLflow and SageMaker: one number a record",
@@ -204,10 +214,6 @@ def _invocations(service: Service) -> dict[str, Any]:
     }
 
 
-def _array(items: dict[str, Any], **limits: int) -> dict[str, Any]:
-    return {"type": "array", "items": items, **limits}
-
-
 def _problems(*statuses: int, refused: dict[str, Any] | None = None) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
@@ -216,34 +222,4 @@ def _problems(*statuses: int, refused: dict[str, Any] | None = None) -> dict[str
             "content": {MEDIA_TYPE: content | ({"example": refused} if status == 422 else {})},
         }
         for status in statuses
-    }
-
-
-def _object(required: str, properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": required.split(), "properties": properties}
-
-
-def _schemas(service: Service) -> dict[str, Any]:
-    contract = service.contract
-    record = service.records.json_schema()
-    fault = _object("pointer detail", dict.fromkeys(("pointer", "detail", "expected", "got"), STRING))
-    warning = _object("kind feature detail", {"kind": {"enum": list(WARNINGS)}, "feature": STRING, "detail": STRING})
-    interval = _object("level low high", dict.fromkeys(("level", "low", "high"), NUMBER))
-    named = {contract.identifier: record["properties"][contract.identifier]} if contract.identifier else {}
-    prediction = NUMBER | {"description": contract.label(contract.target)}
-    priced = {"prediction": prediction, "interval": interval, "warnings": _array(warning)}
-    answers = [_object("prediction warnings", named | priced), _object("errors", named | {"errors": _array(fault)})]
-    document = {
-        "model": {"const": service.bundle.manifest["name"]},
-        "version": {"const": service.bundle.version},
-        "target": {"const": contract.target},
-        "unit": {"const": contract.unit},
-        "predictions": _array({"anyOf": answers}),
-    }
-    texts = dict.fromkeys(("type", "title", "detail", "request_id"), STRING)
-    problem = texts | {"status": {"type": "integer"}, "errors": _array(fault)}
-    return {
-        "Record": record,
-        "Predictions": _object(" ".join(document), document),
-        "Problem": _object("type title status detail request_id", problem),
     }

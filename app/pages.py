@@ -13,6 +13,7 @@ from werkzeug.utils import safe_join
 import modelbundle
 from app.answers import answer_table
 from app.checks import escaped, expected, known_names
+from app.explain import reasons
 from app.openapi import openapi_document
 from app.predict import answered
 from app.problems import Problem
@@ -21,6 +22,7 @@ from app.service import Service, service
 from modelbundle.amounts import amount, plain
 
 if TYPE_CHECKING:
+    from app.explain import Reasons
     from modelbundle.contract import Column
 
 STATIC = Path(__file__).parent / "static"
@@ -63,9 +65,9 @@ def one() -> tuple[str, int]:
     """Answer the form on the same page."""
     serving = service()
     sent = {name: request.form.get(name, "") for name in serving.contract.features}
-    (answer,) = answered(Batch([cells_to_record(sent.items(), serving.contract)], [""]), serving, partial=True)
-    faults = {fault["pointer"]: fault["expected"] for fault in answer.get("errors", [])}
-    return _page(serving, sent, answer, faults), 422 if "errors" in answer else 200
+    record, explain = cells_to_record(sent.items(), serving.contract), serving.bundle.typical is not None
+    (answer,) = answered(Batch([record], [""]), serving, partial=True, explain=explain)
+    return _page(serving, sent, answer, why=reasons(answer, record, serving.bundle)), 422 if "errors" in answer else 200
 
 
 def many() -> Response:
@@ -140,17 +142,18 @@ def _page(
     serving: Service,
     sent: dict[str, str] | None = None,
     answer: dict[str, Any] | None = None,
-    faults: dict[str, str] | None = None,
+    why: Reasons | None = None,
     alert: str = "",
 ) -> str:
     contract = serving.contract
     values = contract.example() if sent is None else sent
-    at_fields = {name: (faults or {}).get(f"/{escaped(name)}", "") for name in contract.features}
+    faults = {fault["pointer"]: fault["expected"] for fault in (answer or {}).get("errors", [])}
+    at_fields = {name: faults.get(f"/{escaped(name)}", "") for name in contract.features}
     inputs = [
         Input(name, contract.columns[name], str(values.get(name, "")), fault) for name, fault in at_fields.items()
     ]
     return render_template(
-        "home.html", inputs=inputs, answer=answer, alert=alert, contract=contract, facts=_facts(serving),
+        "home.html", inputs=inputs, answer=answer, why=why, alert=alert, contract=contract, facts=_facts(serving),
         amount=amount, header=",".join(known_names(contract)),
     )  # fmt: skip
 

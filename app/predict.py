@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 
 def predict() -> Response:
-    """Answer one record, an array of them, or a CSV file; ?partial=true answers the good ones among faulty ones."""
+    """Answer one record, an array of them, or a CSV file.
+
+    ?partial=true answers the good records among faulty ones; ?explain=true tells what each feature adds to a price.
+    """
     serving = service()
-    (partial,) = _flags("partial")
+    partial, explain = _flags("partial", "explain")
     kind = _body_kind()
     batch = _csv(serving) if kind == "csv" else json_batch(read_json(request.get_data()), _most())
-    answers = answered(batch, serving, partial=partial)
+    answers = answered(batch, serving, partial=partial, explain=explain)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        table = answer_table(answers, batch, serving.bundle, partial=partial)
+        table = answer_table(answers, batch, serving.bundle, partial=partial, explain=explain)
         response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
     else:
         response = current_app.json.response(answer_document(answers, serving.bundle))
@@ -39,7 +42,7 @@ def invocations() -> Response:
     serving = service()
     _flags()
     batch = _csv(serving) if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
-    answers = answered(batch, serving, partial=False)
+    answers = answered(batch, serving)
     numbers = [each["prediction"] for each in answers]
     return _named(current_app.json.response({"predictions": numbers}), serving.bundle)
 
@@ -49,11 +52,11 @@ def ping() -> Any:
     return {"status": "ready", "version": service().bundle.version}
 
 
-def answered(batch: Batch, serving: Service, *, partial: bool) -> list[Answer]:
+def answered(batch: Batch, serving: Service, *, partial: bool = False, explain: bool = False) -> list[Answer]:
     """Answer a batch as `answer` does, and count what became of its records."""
     g.records = len(batch.records)
     try:
-        answers = answer(batch, serving, partial=partial)
+        answers = answer(batch, serving, partial=partial, explain=explain)
     except Problem:
         metrics.count_refused(len(batch.records))
         raise

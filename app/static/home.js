@@ -25,11 +25,12 @@ async function pageOf(response) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-// Take over what the server's page says: the answer, and what is wrong with each field.
+// Take over what the server's page says: the answer, the reasons for it, and what is wrong with each field.
 function takeOver(page) {
-  const answer = page.getElementById("answer");
-  if (!answer) throw new Error("the server's answer was not a page of this form");
-  document.getElementById("answer").replaceChildren(...answer.childNodes);
+  if (!page.getElementById("answer")) throw new Error("the server's answer was not a page of this form");
+  for (const id of ["answer", "why"]) {
+    document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
+  }
   for (const field of one.querySelectorAll("[name]")) {
     const theirs = page.getElementById(field.id);
     field.toggleAttribute("aria-invalid", false);
@@ -48,6 +49,7 @@ async function predictOne() {
     if (mine === newest) takeOver(page);
   } catch (error) {
     document.getElementById("answer").replaceChildren(alertText(`The server could not be asked: ${error.message}.`));
+    document.getElementById("why").replaceChildren();
   }
 }
 

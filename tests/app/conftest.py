@@ -1,8 +1,9 @@
-"""Servers that tests ask: one that rude clients meet, and two workers that a test may kill."""
+"""What tests ask: small bundles without a server, one that rude clients meet, and two workers that a test may kill."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,18 +11,46 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from modelbundle.bundle import load_bundle
+from app import create_app
+from app.service import load_service
+from app.settings import Settings
+from modelbundle.bundle import current_folder, load_bundle
 from tests.helpers.serving import free_port, serving
+from tests.modelbundle.conftest import vouch, write_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flask.testing import FlaskClient
+
+    from app.service import Service
     from tests.conftest import Project
 
 from tests.helpers.asking import wait_for, workers
 
 MOST_BYTES = 1_000_000
 SECONDS = 2  # REQUEST_SECONDS of the server that rude clients meet
+
+
+def publish(registry: Path, files: dict[str, bytes], **changes: Any) -> Service:
+    folder = vouch(write_bundle(registry, files), **changes)
+    (registry / "current").write_text(folder.name)
+    return load_service(registry)
+
+
+def client_of(service: Service) -> FlaskClient:
+    app = create_app(Settings(models=service.bundle.folder.parent))
+    app.extensions["service"] = service
+    return app.test_client()
+
+
+def explaining(registry: Path, folder: Path) -> Path:
+    """Copy a registry; the bundle that it serves is given the contract's example as what is typical."""
+    served = load_bundle(current_folder(registry))
+    copy = shutil.copytree(served.folder, folder / served.version)
+    vouched = vouch(copy, typical={"scale": "log", "record": served.contract.example()})
+    (folder / "current").write_text(vouched.name)
+    return folder
 
 
 @pytest.fixture(scope="session")

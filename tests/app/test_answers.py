@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from app import create_app
 from app.answers import MAX_FAULTS, answer, rounded
 from app.problems import Problem
 from app.reading import json_batch
-from app.service import load_service
-from app.settings import Settings
 from modelbundle.contract import Contract
-from tests.modelbundle.conftest import COLUMNS, vouch, write_bundle
+from tests.app.conftest import client_of, publish
+from tests.modelbundle.conftest import COLUMNS
 from training.bundle import draft_bundle, with_seen_ranges
 from training.candidates import build_pipeline
 from training.recipe import Candidate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
@@ -58,18 +54,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -
 def sure(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> Service:
     """The same model, which knows its errors."""
     return publish(tmp_path_factory.mktemp("models"), files, intervals=INTERVALS)
-
-
-def publish(registry: Path, files: dict[str, bytes], **changes: Any) -> Service:
-    folder = vouch(write_bundle(registry, files), **changes)
-    (registry / "current").write_text(folder.name)
-    return load_service(registry)
-
-
-def client_of(service: Service) -> FlaskClient:
-    app = create_app(Settings(models=service.bundle.folder.parent))
-    app.extensions["service"] = service
-    return app.test_client()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.app.conftest import explaining
 from tests.conftest import ROOT
 from tests.helpers.serving import free_port, serving
 
@@ -41,9 +42,9 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def url(smoke: Project) -> Iterator[str]:
+def url(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
-    with serving(smoke.folder / "runs/smoke/models", port):
+    with serving(explaining(smoke.folder / "runs/smoke/models", tmp_path_factory.mktemp("models")), port):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -113,6 +114,28 @@ def test_the_form_gives_the_price_of_the_service_and_follows_changes(open_page: 
     page.get_by_label("MSZoning").select_option("")
     expect(page.locator(".price")).to_have_text(price_of(url, LotArea=20000, MSZoning=None))
     expect(page.locator("#answer")).to_contain_text("MSZoning was missing")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_reasons_stand_below_the_price_and_go_with_it(open_page: Callable[..., Page], javascript: bool):
+    page = open_page(java_script_enabled=javascript)
+    expect(page.locator(".why")).to_have_count(0)
+    page.get_by_label("YearBuilt").fill("1950")
+    page.get_by_role("button", name="Predict SalePrice").click()
+    row = page.locator(".why tbody tr").first  # the others are as in the typical record
+
+    expect(row).to_contain_text("YearBuilt")
+    expect(row.locator("td").nth(0)).to_have_text("1950")
+    expect(row.locator("rect")).to_have_class("less")
+    assert row.locator("rect").bounding_box()["width"] > 20
+    # the table is long: who hears the page is told the price, and finds the reasons behind it
+    assert page.locator(".why").evaluate("table => table.closest('[aria-live]')") is None
+
+    page.locator("#one").evaluate("form => form.noValidate = true")
+    page.get_by_label("LotArea").fill("1")
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".fault:visible")).to_have_count(1)
+    expect(page.locator(".why")).to_have_count(0)
 
 
 def test_what_training_never_saw_is_told(open_page: Callable[..., Page]):
@@ -228,6 +251,8 @@ def test_axe_finds_no_serious_fault_and_nothing_overflows(
             page.get_by_label("MSZoning").select_option("")
             page.get_by_role("button", name="Predict SalePrice").click()
             expect(page.locator(".price")).to_be_visible()
+            expect(page.locator(".why")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the answer scrolls sideways"
             found["/ with an answer"] = axe(page)
             page.locator("#one").evaluate("form => form.noValidate = true")
             page.get_by_label("LotArea").fill("1")

@@ -14,13 +14,14 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.engine import events, from_schema
 
 from app import FOR_MACHINES, PRICES, create_app
 from app.reading import MISSING
 from app.settings import Settings
+from tests.app.conftest import explaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +41,10 @@ POSTED = pytest.mark.parametrize("path", ["/predict", "/invocations"])
 
 
 @pytest.fixture(scope="module")
-def app(smoke: Project) -> Flask:
-    return create_app(Settings(models=smoke.folder / "runs/smoke/models"))
+def app(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The app with all that a bundle can make it do."""
+    models = explaining(smoke.folder / "runs/smoke/models", tmp_path_factory.mktemp("models"))
+    return create_app(Settings(models=models))
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +164,19 @@ def test_the_example_of_a_partial_answer_is_true(client: FlaskClient, document: 
     assert answer.json == partial
 
 
+def test_the_example_of_an_explanation_is_true_and_keeps_to_its_schema(client: FlaskClient, document: dict[str, Any]):
+    operation = document["paths"]["/predict"]["post"]
+    one = examples(operation["requestBody"]["content"]["application/json"])["one"]
+    told = examples(operation["responses"]["200"]["content"]["application/json"])["explained"]
+    answer = post(client, "/predict?explain=true", "application/json", [one, one]).json
+
+    assert answer == told | {"predictions": told["predictions"] * 2}
+    check(document, "Predictions", answer)
+    answer["predictions"][0]["explanation"]["contributions"].popitem()
+    with pytest.raises(ValidationError):
+        check(document, "Predictions", answer)
+
+
 @pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
 def test_every_example_request_of_invocations_gets_the_example_answer(
     client: FlaskClient, document: dict[str, Any], media_type: str
@@ -211,7 +227,8 @@ def test_every_refusal_is_described(
 def test_schemathesis_finds_no_fault(app: Flask, document: dict[str, Any], count: int):
     """All its checks. Partial mode answers 200 to faulty records, which one of them takes for a mistake: see below."""
     tried = copy.deepcopy(document)
-    assert tried["paths"]["/predict"]["post"].pop("parameters")[0]["name"] == "partial"
+    partial = tried["paths"]["/predict"]["post"]["parameters"].pop(0)
+    assert partial["name"] == "partial"
     # the same cases each time
     schema = schemathesis.openapi.from_dict(tried, config=schemathesis.Config(seed=0))
     schema.app = app
