@@ -31,8 +31,9 @@ def state(folder: Path) -> dict[str, bytes]:
 def test_nbval_finds_every_notebook_running(project: Project):
     """With the smoke configuration, from the notebooks' folder, as nbval starts them."""
     (project.folder / "notebooks/blend.ipynb").unlink()  # it reads what make tune leaves: see test_tune.py
+    few = {"tune": {"trials": 2}, "audit": {"splits": 2, "trials": 1, "fewest_held": 0.5}}
     for path in (project.folder / "notebooks").glob("*.ipynb"):
-        parameters = SMOKE | ({"trials": 2} if path.stem == "tune" else {})
+        parameters = SMOKE | few.get(path.stem, {})
         papermill.iorw.write_ipynb(parameterize_notebook(load_notebook_node(str(path)), parameters), str(path))
     published, runs = state(project.folder / "runs/smoke/models"), state(project.folder / "runs/smoke/04_compare")
     done = project.python("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "notebooks")
@@ -40,7 +41,7 @@ def test_nbval_finds_every_notebook_running(project: Project):
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert {path.name for path in (project.folder / "scratch/smoke").iterdir()} == {
-        *("01_eda", "02_preprocess", "03_train-svr", "04_compare", "tune-svr")
+        *("01_eda", "02_preprocess", "03_train-svr", "04_compare", "tune-svr", "audit")
     }
     assert state(project.folder / "runs/smoke/models") == published
     assert state(project.folder / "runs/smoke/04_compare") == runs
