@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 FOLDER = Path(__file__).parent
 PORT = "5098"
 URL = f"http://127.0.0.1:{PORT}"
-SIZE = {"width": 900, "height": 980}
+SIZE = {"width": 900, "height": 1500}
 
 
 def main() -> None:

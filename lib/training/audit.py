@@ -95,15 +95,15 @@ def held(audits: Sequence[Audited], scorer: str) -> int:
 
 
 def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
-    """One sentence on how often the range held, by each metric, and one on whether the quoted error flatters."""
-    counts = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in shown)
-    scorer = shown[0].scorer
-    ratio = np.mean([each.unused[scorer] for each in audits]) / np.mean(
-        [each.quoted[scorer]["value"] for each in audits]
-    )
+    """One sentence on how often the range held, and one on whether the quoted error, the first metric's, flatters."""
+    first, *others = shown
+    unused = np.mean([each.unused[first.scorer] for each in audits])
+    apart = unused / np.mean([each.quoted[first.scorer]["value"] for each in audits]) - 1
+    beside = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in others)
     return (
-        f"Of {len(audits)} re-splits the quoted range held the error on the unused records in: **{counts}**. "
-        f"On average the {shown[0].label} there was {ratio - 1:+.1%} beside the one that was quoted."
+        f"By {first.label} the quoted range held the error on the unused records in **{held(audits, first.scorer)} of "
+        f"{len(audits)}** re-splits{f' ({beside})' if beside else ''}. On average that error was {abs(apart):.1%} "
+        f"{'below' if apart < 0 else 'above'} the quoted one."
     )
 
 

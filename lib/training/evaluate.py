@@ -19,7 +19,7 @@ from sklearn.inspection import permutation_importance
 from tqdm.auto import tqdm
 
 from modelbundle.digests import digest_json
-from training.metrics import build_scorer
+from training.metrics import build_scorer, prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
@@ -132,7 +132,16 @@ def cross_validate(
     prediction for each of its score rows, in the target's unit) and fit_seconds (per fold).
     Raises CandidateFailed with the reason.
     """
-    return _remembered(_cross_validate, pipeline, X, y, folds, sorted(scorers))
+    score = prediction_scorer(scorers)
+    done = _remembered(_predict_folds, pipeline, X, y, folds)
+    try:
+        each = [
+            score(np.array(predicted), y.iloc[fold["score"]].to_numpy())
+            for fold, predicted in zip(folds, done["predicted"], strict=True)
+        ]
+    except ValueError as error:
+        raise CandidateFailed(f"its predictions cannot be scored: {error}") from error
+    return done | {"scores": {name: [float(scores[name]) for scores in each] for name in scorers}}
 
 
 def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float]:
@@ -151,34 +160,26 @@ def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
     return int(np.searchsorted(covered, len(rows))) + 1
 
 
-def _cross_validate(
-    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]
-) -> dict[str, Any]:
-    scorer = build_scorer(scorers)
+def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold]) -> dict[str, Any]:
+    """Without scores, so that whatever is scored later was fitted and predicted once."""
 
-    def one_fold(fold: Fold) -> tuple[dict[str, float], list[float], float]:
+    def one_fold(fold: Fold) -> tuple[list[float], float]:
         fitted, seconds = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
-        unseen, truth = X.iloc[fold["score"]], y.iloc[fold["score"]]
         try:
-            predicted = fitted.predict(unseen)
+            predicted = fitted.predict(X.iloc[fold["score"]])
         except Exception as error:  # as of a fit: a failure is a result
             raise CandidateFailed(f"its predict raised {type(error).__name__}: {error}") from error
         if bad := int((~np.isfinite(predicted)).sum()):
             raise CandidateFailed(f"predicted NaN or infinity for {bad} of {len(predicted)} rows")
-        try:
-            scores = scorer(fitted, unseen, truth)
-        except ValueError as error:
-            raise CandidateFailed(f"its predictions cannot be scored: {error}") from error
-        return scores, predicted.tolist(), seconds
+        return predicted.tolist(), seconds
 
     done = joblib.Parallel(n_jobs=CORES, prefer="threads", return_as="generator")(
         joblib.delayed(one_fold)(fold) for fold in folds
     )
     results = list(tqdm(done, total=len(folds), desc="folds", leave=False, delay=5))
     return {
-        "scores": {name: [float(scores[name]) for scores, _, _ in results] for name in scorers},
-        "predicted": [predicted for _, predicted, _ in results],
-        "fit_seconds": [seconds for _, _, seconds in results],
+        "predicted": [predicted for predicted, _ in results],
+        "fit_seconds": [seconds for _, seconds in results],
     }
 
 

@@ -70,6 +70,6 @@ def test_it_counts_how_often_the_range_held():
 
     assert held(audits, RMSE) == 2
     assert tell_audits(audits, [describe(RMSE, "USD")]) == (
-        "Of 4 re-splits the quoted range held the error on the unused records in: **RMSE 2**. "
-        "On average the RMSE there was +5.0% beside the one that was quoted."
+        "By RMSE the quoted range held the error on the unused records in **2 of 4** re-splits. "
+        "On average that error was 5.0% above the quoted one."
     )
