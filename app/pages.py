@@ -19,7 +19,7 @@ from app.predict import answered
 from app.problems import Problem
 from app.reading import Batch, cells_to_record, csv_batch
 from app.service import Service, service
-from modelbundle.amounts import amount, plain
+from modelbundle.amounts import amount, percent, plain
 
 if TYPE_CHECKING:
     from app.explain import Reasons
@@ -154,7 +154,7 @@ def _page(
     ]
     return render_template(
         "home.html", inputs=inputs, answer=answer, why=why, alert=alert, contract=contract, facts=_facts(serving),
-        amount=amount, header=",".join(known_names(contract)),
+        amount=amount, percent=percent, header=",".join(known_names(contract)),
     )  # fmt: skip
 
 

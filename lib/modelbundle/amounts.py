@@ -19,6 +19,11 @@ def _digits(value: float) -> str:
     return ",.0f" if size >= 100 or size == 0 else ".4g" if size >= 1 else ".4f" if size >= 0.001 else ".3g"
 
 
+def percent(share: float) -> str:
+    """Write a share as per cent: `90 %`, `97.5 %`."""
+    return f"{share * 100:.3g} %"
+
+
 def plain(value: float) -> str:
     """Write a limit or an input as it is, with separators only where they help: 1872, 215,245."""
     return f"{value:,.15g}" if abs(value) >= 10_000 else f"{value:.15g}"

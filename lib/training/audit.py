@@ -1,12 +1,14 @@
 """Whether the quoted error can be believed: the whole procedure on a part of the data, held against the rest of it.
 
 On each re-split some records are put aside before anything is done. From the others the procedure searches, compares,
-chooses, quotes an error with its range, and refits, as make tune and make run do; then the range meets the error on
-the records put aside, which nothing has used.
+chooses, quotes an error with its range, and refits, as make tune and make run do, with fewer trials and smaller blends;
+then the range meets the error on the records put aside. What people knew of all the data when they wrote the
+configuration (which candidates, which spaces) no re-split can hide.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +64,8 @@ def audit_once(
     results, predicted = _compare(conf, searched, known, truth, parts)
     winner = compare.choose(results, shown[0], conf.rule, parts["folds"]).winner
     pipeline = _build(conf, searched, winner)
-    unseen = _first_repeat(truth, predicted[winner], parts)
+    lines = outcome.unseen_predictions(parts["folds"], predicted[winner], truth)
+    unseen = outcome.first_repeat(lines, parts["folds"])
     held_out = outcome.held_out_predictions(
         _fitted(pipeline, known, truth, parts["training"]), known, truth, parts["holdout"]
     )
@@ -123,22 +126,24 @@ def _search(conf: Any, X: pd.DataFrame, y: pd.Series, parts: Parts, trials: int,
     def build(name: str) -> Callable[[Candidate], Pipeline]:
         return candidates.builder(name, conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
 
-    found = {}
+    found, folds, seed = {}, parts["folds"], conf.split.seed
     for name, candidate in conf.candidates.items():
         if candidate.search:
-            tried = search.search_parameters(
-                candidate, build(name), X, y, parts["folds"], scorer, trials, conf.split.seed
-            )
-            found[name] = tried.tried[tried.best]
+            with suppress(CandidateFailed):  # it will be compared as it is written, and fail or not
+                it = search.search_parameters(candidate, build(name), X, y, folds, scorer, trials, seed)
+                found[name] = it.tried[it.best]
     able = candidates.with_parameters(conf.candidates, found)
-    blends = [name for name, candidate in conf.candidates.items() if candidate.members]
-    if not blends:
-        return dict(conf.candidates) | able
-    _, predicted = search.try_each(able, build(""), X, y, parts["folds"], scorer)
+    blends = {name: candidate for name, candidate in conf.candidates.items() if candidate.members}
+    predicted = {}
+    for name, candidate in able.items() if blends else ():
+        with suppress(CandidateFailed):
+            done = evaluate.cross_validate(build(name)(candidate), X, y, folds, [scorer])
+            predicted[name] = done["predicted"]
     log = conf.target_transform == "log"
-    best, *_ = search.blend_scores(predicted, y, parts["folds"], scorer, log=log, most=MOST_MEMBERS)
-    members = {"members": list(best)}
-    return dict(conf.candidates) | able | {name: conf.candidates[name].model_copy(update=members) for name in blends}
+    scores = search.blend_scores(predicted, y, folds, scorer, log=log, most=MOST_MEMBERS)
+    for members in list(scores)[:1]:
+        blends = {name: blend.model_copy(update={"members": list(members)}) for name, blend in blends.items()}
+    return dict(conf.candidates) | able | blends
 
 
 def _compare(
@@ -164,10 +169,3 @@ def _build(conf: Any, searched: Mapping[str, Candidate], name: str) -> Pipeline:
 
 def _fitted(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> Pipeline:
     return evaluate.unfitted(pipeline).fit(X.iloc[rows], y.iloc[rows])
-
-
-def _first_repeat(y: pd.Series, predicted: Sequence[Sequence[float]], parts: Parts) -> pd.DataFrame:
-    """One prediction for each training record, by a model that had not seen it: columns predicted and actual."""
-    count = evaluate.folds_of_one_repeat(parts["folds"])
-    rows = [row for fold in parts["folds"][:count] for row in fold["score"]]
-    return pd.DataFrame({"predicted": np.concatenate(predicted[:count]), "actual": y.iloc[rows].to_numpy()})

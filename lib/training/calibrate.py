@@ -1,24 +1,23 @@
 """How sure a price is: intervals around predictions, calibrated on errors that the model made on unseen records.
 
-Conformalised quantiles (Romano, Patterson and Candès, 2019, "Conformalized quantile regression", NeurIPS 32) of
+After conformalised quantiles (Romano, Patterson and Candès, 2019, "Conformalized quantile regression", NeurIPS 32), of
 out-of-fold errors, which makes them cross-conformal (Vovk, 2015, "Cross-conformal predictors", Annals of Mathematics
-and Artificial Intelligence 74). The quantiles are taken among the records with the nearest predictions, so that a kind
-of house that is hard to price gets a wider interval. MAPIE and crepes do such things too, but their results are
-objects that serving would have to import; a few knots are plain numbers, which any client can read.
+and Artificial Intelligence 74). Quantiles and correction come from the same errors, so the level is no theorem: the
+report measures it on other records. Fewer records than level / (1 - level) cannot carry it.
+
+The quantiles are taken among the records with the nearest predictions, so that a kind of house that is hard to price
+gets a wider interval. MAPIE and crepes do such things too, but their results are objects that serving would have to
+import; a few knots are plain numbers, which any client can read.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from modelbundle.intervals import Intervals
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # Knots along the prediction, and the share of all errors that each looks at, but never those of fewer records.
 KNOTS = 5
@@ -79,6 +78,8 @@ def _on_scale(values: np.ndarray, *, log: bool) -> np.ndarray:
     return np.log(values) if log else values
 
 
-def _rounded(values: Sequence[float]) -> list[float]:
-    """Six digits: more than the data can tell, and few enough to read."""
-    return [float(f"{value:.6g}") for value in values]
+def _rounded(values: np.ndarray) -> list[float]:
+    """Six digits of how far they lie apart: more than the data can tell, few enough to read, different as before."""
+    apart = min(np.diff(values), default=0.0, key=abs) if len(set(values)) == len(values) else 0.0
+    digits = 5 - math.floor(math.log10(abs(apart) or np.abs(values).max() or 1.0))
+    return [round(float(value), digits) for value in values]

@@ -141,6 +141,7 @@ def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, r
         reason += f". On these folds {listed(better)} is better by more than chance, and less simple"
     if ties:
         return f"{reason}. The folds cannot tell it from {listed(ties)}: call that a tie."
-    if better:
+    rivals = [entry for entry in ranking if entry.name != winner and not entry.baseline and entry.failed is None]
+    if better or not rivals:
         return f"{reason}."
     return f"{reason}. Its lead over every other candidate is more than chance between folds."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,18 +30,18 @@ def typical_record(X: pd.DataFrame, y: pd.Series, contract: Contract, target_tra
     """Choose the record that predictions are compared with: the most ordinary one of the middle fifth of the target.
 
     A record of medians would be none: the median lot, year and area seldom go together. So it is a real one: with the
-    fewest gaps, its numbers nearest to their medians, by rank, and its categories the commonest.
+    fewest gaps, its numbers nearest to the medians of all records, by rank, and its categories among the commonest.
     """
+    far = (X[contract.numeric].rank(pct=True) - 0.5).abs().sum(axis=1)
+    for name in contract.categorical:
+        counts = X[name].map(X[name].value_counts()).fillna(0)
+        far += 0.5 * (1 - counts / max(counts.max(), 1))
     gaps = X.isna().sum(axis=1)
-    full = X[gaps == gaps.min()]
-    middle = full[y[full.index].between(*y.quantile([0.4, 0.6]))]
-    some = middle if len(middle) else full
-    numbers = (some[contract.numeric].rank(pct=True) - 0.5).abs().sum(axis=1)
-    categories = some[contract.categorical].apply(lambda values: values != values.mode().get(0)).sum(axis=1)
-    chosen = some.loc[(numbers + categories).idxmin()]
+    full = X.index[gaps == gaps.min()]
+    middle = full[y[full].between(*y.quantile([0.4, 0.6]))]
+    chosen = X.loc[far[middle if len(middle) else full].idxmin()]
     known = {name: float(value) if name in contract.numeric else str(value) for name, value in chosen.dropna().items()}
-    record = {name: known.get(name) for name in X}
-    return Typical(scale="log" if target_transform == "log" else "linear", record=record)
+    return Typical(scale="log" if target_transform == "log" else "linear", record={name: known.get(name) for name in X})
 
 
 def leading(importance: Mapping[str, Sequence[float]], most: int) -> list[str]:
@@ -83,18 +82,14 @@ def _grid(values: pd.Series) -> np.ndarray:
     return own if len(own) <= STEPS else np.linspace(*values.quantile([0.05, 0.95]), STEPS)
 
 
-def explain(model: bytes, X: pd.DataFrame, contract: Contract, typical: Typical) -> list[Contributions]:
-    """What each feature adds to the prediction for each record, beside the typical one.
-
-    model: the pickle of a pipeline that this run has fitted; X: canonical features.
-    """
-    pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago
+def explain(model: Pipeline, X: pd.DataFrame, contract: Contract, typical: Typical) -> list[Contributions]:
+    """What each feature adds to the prediction for each record, beside the typical one; X: canonical features."""
     records = [
         {name: value for name, value in row.items() if value == value}  # NaN differs from itself: left out
         for row in X.astype(object).to_dict("records")
     ]
 
     def predict(rows: list[dict[str, Any]]) -> np.ndarray:
-        return pipeline.predict(records_to_frame(rows, contract))
+        return model.predict(records_to_frame(rows, contract))
 
     return contributions(predict, records, contract.features, typical)

@@ -45,6 +45,8 @@ class Progress:
                 name = bar.partition(":")[0].strip()
                 self.outermost = self.outermost or name
                 self.bar = bar.strip() if name == self.outermost else self.bar
+        if "100%" in self.bar:  # it has ended: the next one is the outermost
+            self.outermost = ""
         if self.bar and time.monotonic() - self.told >= SECONDS_BETWEEN_NEWS:
             self.told = time.monotonic()
             sys.stdout.write(f"          … {self.node}: {_BAR.sub(' ', self.bar)}\n")

@@ -11,7 +11,7 @@ from modelbundle.digests import digest_json
 from training import evaluate, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 def manifest_facts(
     conf: Any, choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric], quoted: Quoted,
-    prepared: Mapping[str, Any], searched: Mapping[str, Any] | None,
+    baseline: Mapping[str, Any], prepared: Mapping[str, Any], searched: Mapping[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Collect what the comparison found.
 
-    conf: the parts that 04_compare reads; results: candidate -> record of 03_train; prepared: the record of
-    02_preprocess; searched: as search_facts makes it.
+    conf: the parts that 04_compare reads; results: candidate -> record of 03_train; baseline: the best one's name, and
+    its error on the hold-out by the deciding metric; prepared: the record of 02_preprocess; searched: of search_facts.
     """
     scores = results[choice.winner]["scores"]
     decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
@@ -56,6 +56,7 @@ def manifest_facts(
             for metric in metrics
         },
         "ranking": [asdict(entry) | {"ties_with_winner": entry.ties_with_winner} for entry in choice.ranking],
+        "baseline": dict(baseline),
         "search": searched,
         "data": {
             "rows": prepared["rows"],
@@ -70,40 +71,59 @@ def manifest_facts(
     }
 
 
-def certainty_facts(
-    intervals: Intervals, typical: Typical, folds: pd.DataFrame, holdout: pd.DataFrame, bands: pd.Series
+def best_baseline(
+    choice: Choice, load: Callable[[str], Any], X: pd.DataFrame, y: pd.Series, holdout: Sequence[int], metric: Metric
 ) -> dict[str, Any]:
+    """Score the best baseline on the hold-out, to hold the winner's error against: its name and its error there.
+
+    load: gives a fitted candidate by its name.
+    """
+    name = next(entry.name for entry in choice.ranking if entry.baseline and entry.failed is None)
+    score = evaluate.score(load(name), X.iloc[holdout], y.iloc[holdout], [metric.scorer])[metric.scorer]
+    return {"name": name, "holdout": metric.value(score)}
+
+
+def certainty_facts(
+    intervals: Intervals, typical: Typical, folds: pd.DataFrame, holdout: pd.DataFrame,
+    kept: Mapping[str, pd.DataFrame],
+) -> dict[str, Any]:  # fmt: skip
     """Collect what a single prediction may be asked for, and how well its interval keeps its word.
 
-    folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records;
-    bands: row -> fifth of the target.
+    folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records; kept: kind
+    of record -> segments.coverage's table, the fifths of the target first.
     """
-    by_fifth = segments.coverage(folds, bands)
     return {
         "intervals": intervals.model_dump(mode="json"),
         "coverage": {
             "folds": float(segments.inside(folds).mean()),
             "holdout": float(segments.inside(holdout).mean()),
             "mean_width": float((folds["high"] - folds["low"]).mean()),
-            "by_fifth": [
-                {"fifth": str(name), **{column: float(row[column]) for column in ("rows", "coverage", "mean_width")}}
-                for name, row in by_fifth.iterrows()
-            ],
+            "by": {
+                kind: [
+                    {"group": str(name), "rows": int(row["rows"])}
+                    | {column: float(row[column]) for column in ("coverage", "mean_width")}
+                    for name, row in table.iterrows()
+                ]
+                for kind, table in kept.items()
+            },
         },
         "typical": typical.model_dump(mode="json"),
     }
 
 
 def search_facts(conf: Any, searched_now: str) -> dict[str, Any] | None:
-    """Tell what make tune searched, and whether on the rows that train now; None if the parameters were not searched.
+    """Tell what make tune tried, and whether on the rows that train now; None if the parameters were not searched.
 
     searched_now: the digest of today's training rows.
     """
     if conf.tuning is None:
         return None
+    tried = {name: found.trials for name, found in conf.tuning.candidates.items() if name in conf.candidates}
+    blends = sum(count for name, count in tried.items() if conf.candidates[name].members)
     return {
         "scorer": conf.tuning.scorer,
-        "trials": sum(found.trials for found in conf.tuning.candidates.values()),
+        "settings": sum(tried.values()) - blends,
+        "blends": blends,
         "on_these_rows": conf.tuning.searched_on == searched_now,
     }
 

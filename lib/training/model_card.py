@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelbundle.amounts import amount, between, plain
+from modelbundle.amounts import amount, between, percent, plain
 from training.compare import listed
 from training.verdict import composed_of
 
@@ -47,7 +47,7 @@ def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
         f"**{facts['winner']}**{made} is a scikit-learn pipeline that estimates {contract.label(contract.target)} from "
         f"{len(contract.features)} features of one record. It is meant for records like those that it was trained on, "
         "as one opinion beside a person's.",
-        "It is not an appraisal and no ground for a decision on its own. It is not meant for other places or times "
+        "It is no ground for a decision on its own. It is not meant for other places or times "
         "than those in the data, for records outside the ranges below, or for telling what a change would bring: it "
         "knows what goes together, not what causes what.",
     ]
@@ -91,11 +91,13 @@ def _choice(facts: Mapping[str, Any]) -> list[str]:
         ]
         for entry in facts["ranking"]
     ]
-    searched = (
-        f"Parameters come from a search of {search['trials']:,} settings, on the training records alone."
-        if search
-        else "Parameters stand in the configuration; no search was made."
-    )
+    searched = "Parameters stand in the configuration; no search was made."
+    if search:
+        rows_searched = (
+            "the training records alone" if search["on_these_rows"] else "other records than those that train now"
+        )
+        blends = f" and {search['blends']:,} blends" if search["blends"] else ""
+        searched = f"Parameters come from a search of {search['settings']:,} settings{blends}, on {rows_searched}."
     return [
         "## How it was chosen",
         f"{facts['reason']} {searched}",
@@ -114,37 +116,37 @@ def _errors(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, p
         ]
         for metric in facts["metrics"].values()
     ]
-    coverage = {fifth["fifth"]: fifth for fifth in facts["coverage"]["by_fifth"]}
     unit = f" ({contract.unit})" if contract.unit else ""
     tables = [
         _table(
-            [kind, "records", f"median error{unit}", *(["intervals hold", f"mean width{unit}"] if kept else [])],
+            [kind, "records", f"median error{unit}", "intervals hold", f"mean width{unit}"],
             (
-                [str(name), f"{row['rows']:,.0f}", amount(row["median_error"]), *_kept(kept.get(str(name)))]
-                for name, row in table.iterrows()
+                [
+                    each["group"],
+                    f"{each['rows']:,}",
+                    amount(float(table.loc[each["group"], "median_error"])),
+                    percent(round(each["coverage"], 2)),
+                    amount(each["mean_width"]),
+                ]
+                for each in facts["coverage"]["by"][kind]
             ),
         )
         for kind, table in errors.items()
-        for kept in [coverage if set(map(str, table.index)) == set(coverage) else {}]
     ]
     return [
         "## How wrong it is, and for whom",
-        _table(["metric", "hold-out", "as many other records, 95 of 100 times"], quoted),
+        _table(["metric", "hold-out", "as many other records, about 95 of 100 times"], quoted),
         "By kind of record, each predicted by a model that had not seen it:",
         *tables,
     ]
-
-
-def _kept(fifth: Mapping[str, Any] | None) -> list[str]:
-    return [f"{fifth['coverage']:.0%}", amount(fifth["mean_width"])] if fifth else []
 
 
 def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
     level = facts["intervals"]["level"]
     return [
         "## Limits",
-        f"- The {level:.0%} intervals keep their word on average over records like those in training. For one kind of "
-        "record they may hold fewer, as the table shows; for records unlike all of them nothing is promised.\n"
+        f"- The {percent(level)} intervals keep their word on average over records like those in training. For one "
+        "kind of record they may hold fewer, as the tables show; for records unlike all of them nothing is promised.\n"
         "- A missing optional cell is imputed (median, or commonest category), and a category that training never saw "
         "is treated like the rare ones. Both get a prediction with a warning, which deserves less trust.\n"
         "- Contributions say what the model did with the features, beside one typical record. They are no causes, and "
@@ -157,7 +159,7 @@ def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
         "there a warning that one was missing, unseen or out of range?\n"
         f"3. Look at the interval. A true {contract.target} inside it is no fault of the model.\n"
         "4. If it still seems wrong, send the record, the answer with its model version, and what speaks against it "
-        "to whoever runs this service. A person decides; the case belongs into the next training data.",
+        "to whoever runs this service. A person decides; the case belongs in the next training data.",
     ]
 
 
@@ -165,8 +167,13 @@ def _read(column: Column) -> list[str]:
     if column.kind == "categorical":
         seen = f"{len(column.seen_categories or ())} categories"
     else:
-        seen = f"{plain(column.seen_minimum)} to {plain(column.seen_maximum)}"
+        seen = f"{_short(column.seen_minimum)} to {_short(column.seen_maximum)}"
     return [column.kind, "yes" if column.required else "no", seen, column.description]
+
+
+def _short(value: float | None) -> str:
+    """A limit with six digits, unless it is a whole number."""
+    return "" if value is None else plain(value if value == int(value) else float(f"{value:.6g}"))
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.amounts import amount, between
+from training import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,18 +26,23 @@ if TYPE_CHECKING:
     from training.split import Fold
 
 
-def predictions_csv(
-    table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]
-) -> bytes:
-    """Write the out-of-fold predictions: one line per fold and scored row, with the row's position and identifier."""
+def unseen_predictions(folds: Sequence[Fold], predicted: Sequence[Sequence[float]], y: pd.Series) -> pd.DataFrame:
+    """One line per fold and scored row: columns fold, row (its position), predicted and actual."""
     parts = [
         pd.DataFrame({"fold": number, "row": fold["score"], "predicted": values})
         for number, (fold, values) in enumerate(zip(folds, predicted, strict=True))
     ]
     lines = pd.concat(parts, ignore_index=True)
+    return lines.assign(actual=y.iloc[lines["row"]].to_numpy())
+
+
+def predictions_csv(
+    table: pd.DataFrame, contract: Contract, folds: Sequence[Fold], predicted: Sequence[Sequence[float]]
+) -> bytes:
+    """Write the out-of-fold predictions, each line with the row's identifier too."""
+    lines = unseen_predictions(folds, predicted, table[contract.target])
     if contract.identifier:
         lines.insert(2, contract.identifier, table[contract.identifier].iloc[lines["row"]].to_numpy())
-    lines["actual"] = table[contract.target].iloc[lines["row"]].to_numpy()
     return lines.to_csv(index=False).encode()
 
 
@@ -48,6 +54,11 @@ def read_predictions(csv: bytes) -> pd.DataFrame:
 def mean_predictions(lines: pd.DataFrame) -> pd.DataFrame:
     """Average each row's out-of-fold predictions over the repeats; indexed by row position: predicted, actual."""
     return lines.groupby("row")[["predicted", "actual"]].mean()
+
+
+def first_repeat(lines: pd.DataFrame, folds: Sequence[Fold]) -> pd.DataFrame:
+    """One out-of-fold prediction for each row: those of the first repeat."""
+    return lines[lines["fold"] < evaluate.folds_of_one_repeat(folds)]
 
 
 def held_out_predictions(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> pd.DataFrame:
@@ -88,6 +99,8 @@ def _note(entry: Ranked, winner: str, metric: Metric) -> str:
         return "does not beat the baseline"
     if entry.ties_with_winner:
         return "tie with the winner"
+    if entry.high < 0:
+        return f"better by {amount(-entry.difference)} ({between(-entry.high, -entry.low, metric.unit)})"
     return f"worse by {amount(entry.difference)} ({between(entry.low, entry.high, metric.unit)})"
 
 
@@ -103,7 +116,7 @@ def quoted_table(quoted: Quoted, scores: Mapping[str, Sequence[float]], metrics:
         for metric in metrics
         for error in [quoted[metric.scorer]]
     ]
-    columns = ["metric", "hold-out", "as many other records, 95 of 100 times", "mean over folds"]
+    columns = ["metric", "hold-out", "as many other records, about 95 of 100 times", "mean over folds"]
     return pd.DataFrame(rows, columns=columns).set_index("metric")
 
 
@@ -154,11 +167,9 @@ def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contra
     rows = worst_rows(predictions, most)
     money = pd.DataFrame(
         {
-            f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map(
-                "{:,.0f}".format
-            ),
-            "predicted": predictions.loc[rows, "predicted"].map("{:,.0f}".format),
-            "too high by": error.loc[rows].map("{:+,.0f}".format),
+            f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map(amount),
+            "predicted": predictions.loc[rows, "predicted"].map(amount),
+            "too high by": [amount(value, signed=True) for value in error.loc[rows]],
         }
     )
     features = table.loc[rows, contract.features]
@@ -169,12 +180,11 @@ def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contra
 def reasons_table(
     worst: pd.DataFrame, explained: Sequence[Contributions], contract: Contract, most: int = 4
 ) -> pd.DataFrame:
-    """What moved the prediction for each of the worst cases, in the model that is served, the largest part first."""
+    """What moved the prediction for each of the worst cases away from the typical one, the largest part first."""
     rows = []
     for each in explained:
         leading = sorted(each.amounts, key=lambda name: -abs(each.amounts[name]))[:most]
-        parts = ", ".join(f"{name} {each.amounts[name]:+,.0f}" for name in leading)
-        rows.append([f"{each.typical:,.0f}", f"{each.prediction:,.0f}", parts])
+        parts = ", ".join(f"{name} {amount(each.amounts[name], signed=True)}" for name in leading)
+        rows.append([amount(each.typical), amount(each.prediction), parts])
     unit = f" ({contract.unit})" if contract.unit else ""
-    columns = [f"typical{unit}", f"predicted by the served model{unit}", f"moved most by{unit}"]
-    return pd.DataFrame(rows, columns=columns, index=worst.index)
+    return pd.DataFrame(rows, columns=["typical", "predicted", f"moved most by{unit}"], index=worst.index)

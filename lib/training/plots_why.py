@@ -82,7 +82,9 @@ def contributions(
     axes.axvline(0, color=GREY, linewidth=1)
     typically, together = (amount(value, contract.unit) for value in (explained.typical, explained.prediction))
     axes.set_xlabel(f"adds to {typically}, of a typical record; together {together}")
-    return finished(axes, x_thousands=True)
+    finished(axes, x_thousands=True)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    return axes.figure
 
 
 def _cell(value: object) -> str:

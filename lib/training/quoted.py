@@ -37,7 +37,8 @@ def quote(
 
     The hold-out gives the value. Its few records may lack the rare large errors that decide an RMSE, so how far two
     sets of records lie apart is drawn from all of them: a bootstrap of the pair (as in Efron and Tibshirani, 1993, "An
-    introduction to the bootstrap"), as a ratio for losses and as a difference for other scores.
+    introduction to the bootstrap"), as a ratio of losses, of what is missing to 1, or else as a difference. With few
+    records and heavy tails such a range holds a little less often than it says.
     """
     score = prediction_scorer([metric.scorer for metric in metrics])
     places, counts = _both(holdout), (len(holdout), others or len(holdout))
@@ -61,6 +62,8 @@ def _range(metric: Metric, score: float, drawn: np.ndarray) -> dict[str, float]:
     ends = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
     if metric.lower_is_better and value > 0 and (one > 0).all():
         low, high = value * np.quantile(other / one, ends)
+    elif not metric.lower_is_better and value < 1 and (drawn < 1).all():
+        high, low = 1 - (1 - value) * np.quantile((1 - other) / (1 - one), ends)
     else:
         low, high = value + np.quantile(other - one, ends)
     return {"value": float(value), "low": float(low), "high": float(high)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,10 +18,18 @@ FEWEST_ROWS = 10  # for a category to stand alone
 
 def by_band(actual: pd.Series, bands: int = 5) -> pd.Series:
     """Name each row's fifth of the true target, such as `34,900 to 124,000`; as ordered categories, lowest first."""
-    edges = pd.qcut(actual, bands, duplicates="drop")
-    return edges.cat.rename_categories(
-        {band: f"{max(band.left, actual.min()):,.0f} to {band.right:,.0f}" for band in edges.cat.categories}
-    )
+    found = pd.qcut(actual, bands, duplicates="drop")
+    edges = [max(found.cat.categories[0].left, actual.min()), *(band.right for band in found.cat.categories)]
+    written = next(each for digits in range(12) if len(set(each := _written(edges, digits))) == len(edges))
+    labels = [f"{low} to {high}" for low, high in pairwise(written)]
+    return found.cat.rename_categories(dict(zip(found.cat.categories, labels, strict=True)))
+
+
+def _written(edges: Sequence[float], digits: int) -> list[str]:
+    """Edges with so many digits after the point, at least as many as tell their size, and no minus before a zero."""
+    size = max(map(abs, edges))
+    digits += max(0, 2 - math.floor(math.log10(size))) if size > 0 else 0
+    return [f"{round(edge, digits) + 0.0:,.{digits}f}" for edge in edges]
 
 
 def by_category(values: pd.Series) -> pd.Series:
@@ -57,9 +67,10 @@ def inside(lines: pd.DataFrame) -> pd.Series:
 def widest_apart(predictions: pd.DataFrame, X: pd.DataFrame, features: Sequence[str]) -> dict[str, pd.Series]:
     """The groups of the categorical feature that tells most errors apart, under its name; none without such a feature.
 
+    Each category counts as often as it has records, so that a few odd ones do not decide.
     predictions: columns predicted and actual, indexed by row; X: all rows; features: the categorical ones.
     """
     groups = {name: by_category(X[name].loc[predictions.index]) for name in features}
-    errors = {name: median_error(predictions, each)["median_error"] for name, each in groups.items()}
-    spread = {name: each.drop(index=POOLED, errors="ignore").std(ddof=0) for name, each in errors.items()}
+    error = (predictions["predicted"] - predictions["actual"]).abs()
+    spread = {name: error.groupby(each, observed=True).transform("median").std() for name, each in groups.items()}
     return {name: groups[name] for name in sorted(spread, key=spread.get, reverse=True)[:1]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from modelbundle.amounts import amount, between
+from modelbundle.amounts import amount, between, percent
 from training.compare import listed
 
 if TYPE_CHECKING:
@@ -29,15 +29,14 @@ def composed_of(members: Sequence[str]) -> str:
 
 
 def _quality(facts: Mapping[str, Any], target: str) -> str:
-    error = facts["metrics"][facts["metric"]]
+    error, baseline = facts["metrics"][facts["metric"]], facts["baseline"]
     unit = error["unit"]
     sentence = (
-        f"**{facts['winner']} predicts {target} best:** on {facts['data']['holdout_rows']:,} records that no model had "
-        f"seen its {error['label']} is **{amount(error['holdout'], unit)}** "
-        f"({between(error['holdout_low'], error['holdout_high'], unit)} expected on as many others)"
+        f"**{facts['winner']} is chosen to predict {target}:** on {facts['data']['holdout_rows']:,} records that no "
+        f"model had seen its {error['label']} is **{amount(error['holdout'], unit)}** "
+        f"({between(error['holdout_low'], error['holdout_high'], unit)} expected on as many others), against "
+        f"{amount(baseline['holdout'], unit)} there without any model ({baseline['name']})"
     )
-    baseline = next(entry for entry in facts["ranking"] if entry["baseline"] and entry["failed"] is None)
-    sentence += f", against {amount(baseline['mean'], unit)} without any model ({baseline['name']})"
     median = amount(facts["data"]["target_median"], unit)
     return f"{sentence}, where the median {target} is {median}." if unit else f"{sentence}."
 
@@ -51,19 +50,22 @@ def _lead(facts: Mapping[str, Any]) -> str:
     ties = [entry["name"] for entry in rivals if entry["ties_with_winner"]]
     worse = [entry["name"] for entry in rivals if entry["low"] > 0]
     better = [entry["name"] for entry in rivals if entry["high"] < 0]
-    parts = [f"its lead over {listed(worse)} is more than chance between folds"] if worse else []
-    parts += [f"{listed(ties)} **{'tie' if len(ties) > 1 else 'ties'} with it**"] if ties else []
+    parts = [f"its lead over {listed(worse)} is more than chance"] if worse else []
+    if worse and facts["members"] and facts["search"]:
+        parts[0] += f", flattered a little, since it is the best of {facts['search']['blends']:,} blends on these folds"
+    parts += [f"it **ties with {listed(ties)}**"] if ties else []
     parts += [f"{listed(better)} would be better by more than chance, and less simple"] if better else []
     told = "; ".join(parts) or "it had no rival that could be scored"
-    return f"{told[0].upper()}{told[1:]}."
+    return f"On the folds {told}."
 
 
 def _certainty(facts: Mapping[str, Any], target: str) -> str:
     coverage, level = facts["coverage"], facts["intervals"]["level"]
-    least = min(coverage["by_fifth"], key=lambda fifth: fifth["coverage"])
+    fifths = next(iter(coverage["by"].values()))
+    least = min(fifths, key=lambda fifth: fifth["coverage"])
     return (
-        f"Each prediction comes with a {level:.0%} interval, on average "
+        f"Each prediction comes with a {percent(level)} interval, on average "
         f"{amount(coverage['mean_width'], facts['target_unit'])} wide: it held the truth for "
-        f"**{coverage['holdout']:.0%}** of those records, and on the folds for {least['coverage']:.0%} where it held "
-        f"fewest ({target} {least['fifth']})."
+        f"**{percent(round(coverage['holdout'], 3))}** of those records, and of the fifths of {target} for the fewest "
+        f"in {least['group']}, {percent(round(least['coverage'], 2))}."
     )

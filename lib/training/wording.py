@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelbundle.amounts import amount, between
+from modelbundle.amounts import amount, between, percent
 from training.compare import listed
 from training.segments import POOLED
 from training.verdict import composed_of
@@ -42,8 +42,9 @@ def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
     errors = errors.drop(index=POOLED, errors="ignore") if len(errors) > 1 else errors
     high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
     return (
-        f"By {what}, the typical error is largest for **{high}** ({amount(errors.at[high, 'median_error'], unit)}) and "
-        f"smallest for **{low}** ({amount(errors.at[low, 'median_error'], unit)})."
+        f"By {what}, the median error is largest for **{high}** ({amount(errors.at[high, 'median_error'], unit)}, "
+        f"{errors.at[high, 'rows']:,} records) and smallest for **{low}** "
+        f"({amount(errors.at[low, 'median_error'], unit)}, {errors.at[low, 'rows']:,} records)."
     )
 
 
@@ -63,17 +64,20 @@ def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float
 
     kept: kind of group -> segments.coverage's table; folds, holdout: shares inside, 0-1.
     """
-    kind, group, share = min(
+    kind, group, share, rows = min(
         (
-            (kind, group, row["coverage"])
+            (kind, group, row["coverage"], row["rows"])
             for kind, table in kept.items()
             for group, row in table.drop(index=POOLED, errors="ignore").iterrows()
         ),
         key=lambda item: item[2],
     )
+    records = next(iter(kept.values()))["rows"].sum()
+    few = f" {records:,.0f} records are too few to promise that much." if records < level / (1 - level) else ""
     return (
-        f"The {level:.0%} intervals hold **{folds:.1%}** of the true values on the folds and **{holdout:.1%}** on the "
-        f"hold-out. They hold fewest for {kind} **{group}** ({share:.0%})."
+        f"The {percent(level)} intervals hold **{percent(folds)}** of the true values on the folds and "
+        f"**{percent(holdout)}** on the hold-out. They hold fewest for {kind} **{group}** ({percent(round(share, 2))}, "
+        f"{rows:,.0f} records).{few}"
     )
 
 
@@ -104,9 +108,10 @@ def _ends(table: pd.DataFrame) -> tuple[float, float]:
 def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
     """One sentence on what made the prediction for the worst case; table: as outcome.worst_cases makes it."""
     leading = sorted(explained.amounts, key=lambda name: -abs(explained.amounts[name]))[:2]
-    added = listed([f"{name} adds {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
+    added = listed([f"{name} {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
     return (
-        f"For {table.index.name} **{table.index[0]}**, {added} to the typical {amount(explained.typical, unit)}. "
+        f"For {table.index.name} **{table.index[0]}** moved most, from the typical record's "
+        f"{amount(explained.typical, unit)}: {added}. "
         "This tells what the model made of the features, not what they cause."
     )
 
@@ -116,7 +121,8 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
     means = [float(np.mean(folds)) for folds in values]
     if len(means) < 2:
         return "One size of training set says nothing about more data."
-    gain = (means[-2] - means[-1]) if metric.lower_is_better else (means[-1] - means[-2])
-    spread = float(np.std(values[-1], ddof=1)) / np.sqrt(len(values[-1]))
-    more = "still helped by" if gain > spread else "changed by no more than chance between folds:"
+    better = np.subtract(values[-2], values[-1]) * (1 if metric.lower_is_better else -1)
+    chance = float(np.std(better, ddof=1)) / np.sqrt(len(better))
+    more = "is still helped by" if better.mean() > 2 * chance else "changed by no more than chance between folds:"
+    gain = better.mean()
     return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."

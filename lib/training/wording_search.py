@@ -11,7 +11,7 @@ from training.metrics import describe
 from training.recipe import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from training.metrics import Metric
     from training.recipe import Tuning
@@ -74,12 +74,19 @@ def tell_blends(alone: Mapping[str, float], scores: Mapping[tuple[str, ...], flo
     )
 
 
-def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None) -> str:
-    """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts."""
+def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None, among: Iterable[str]) -> str:
+    """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts.
+
+    among: names of the candidates that there are.
+    """
     if tuning is None or searched is None:
-        return "No search was made: the parameters stand in the configuration. `make tune` would search them."
-    told = f"{searched['trials']:,} settings and blends were tried, each scored on all folds."
-    edges = [f"{key} of {name}" for name, found in tuning.candidates.items() for key in found.at_edge]
+        return "No search was made: the parameters stand in the configuration."
+    blends = f" and {searched['blends']:,} blends" if searched["blends"] else ""
+    told = (
+        f"`make tune` tried {searched['settings']:,} settings{blends} on the folds. What it gained is measured on the "
+        "same folds, so it looks a little larger than it is; the hold-out below is not flattered."
+    )
+    edges = [f"{key} of {name}" for name, found in tuning.candidates.items() if name in among for key in found.at_edge]
     if edges:
         told += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {listed(edges)}."
     if not searched["on_these_rows"]:
@@ -87,8 +94,11 @@ def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None) -> st
     return told
 
 
-def tuning_table(tuning: Tuning) -> pd.DataFrame:
-    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow."""
+def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
+    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow.
+
+    among: names of the candidates that there are.
+    """
     metric = describe(tuning.scorer, "")
     rows = [
         [
@@ -100,6 +110,7 @@ def tuning_table(tuning: Tuning) -> pd.DataFrame:
             ", ".join(it.at_edge) or "none",
         ]
         for name, it in tuning.candidates.items()
+        if name in among
     ]
     columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
     return pd.DataFrame(rows, columns=columns).set_index("candidate")

@@ -43,18 +43,44 @@ def conf(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_but_the_last_score_sees_the_records_that_are_put_aside(
-    conf: Any, contract: Contract, table: pd.DataFrame
+    conf: Any, contract: Contract, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
     X, y = features_and_target(table, contract)
     aside = np.random.default_rng(5).permutation(len(X))[:12]
     spoilt = y.copy()
     spoilt.iloc[aside] *= 3
+    published = []
+    score = evaluate.score
+
+    def scored(fitted: Any, *arguments: Any) -> dict[str, float]:
+        published.append(fitted.predict(X).tolist())
+        return score(fitted, *arguments)
+
+    monkeypatch.setattr(evaluate, "score", scored)
     before, after = (audit_once(conf, X, target, 5, 0.2, 2, RMSE) for target in (y, spoilt))
 
     assert (before.winner, before.quoted) == (after.winner, after.quoted)
+    assert published[0] == published[1]
     assert before.holds(RMSE)
     assert after.unused[RMSE] > 3 * before.unused[RMSE]
     assert not after.holds(RMSE)
+
+
+def test_a_candidate_that_fails_is_left_out(conf: Any, contract: Contract, table: pd.DataFrame):
+    X, y = features_and_target(table, contract)
+    broken = Candidate(estimator="tests.helpers.broken_estimators.RaisesInFit")
+    only = {name: conf.candidates[name] for name in ("median", "ridge")}
+    blend = Candidate(members=["ridge", "ridge"])
+
+    assert audit_once(with_candidates(conf, conf.candidates | {"broken": broken}), X, y, 1, 0.2, 1, RMSE)
+    assert audit_once(with_candidates(conf, only | {"blend": blend}), X, y, 1, 0.2, 1, RMSE).winner in (
+        "ridge",
+        "blend",
+    )
+
+
+def with_candidates(conf: Any, candidates: dict[str, Candidate]) -> Any:
+    return SimpleNamespace(**vars(conf) | {"candidates": candidates})
 
 
 def test_another_seed_puts_others_aside(conf: Any, contract: Contract, table: pd.DataFrame):

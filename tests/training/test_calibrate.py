@@ -39,11 +39,14 @@ def test_they_are_wider_where_errors_are_larger():
 
 
 def test_a_record_is_not_judged_by_an_interval_that_it_helped_to_set():
-    table = priced(np.random.default_rng(2), 300)
+    table = pd.concat([priced(np.random.default_rng(2), 300)] * 3, ignore_index=True)  # predicted three times each
     other = table.assign(actual=table["actual"].where(table["row"] != 17, 1.0))
-    before, after = (with_held_out_intervals(each, LEVEL, "log", seed=0).loc[17] for each in (table, other))
+    before, after = (
+        with_held_out_intervals(each, LEVEL, "log", seed=0).loc[table["row"] == 17, ["low", "high"]]
+        for each in (table, other)
+    )
 
-    assert (before["low"], before["high"]) == (after["low"], after["high"])
+    assert before.equals(after)
 
 
 def test_a_target_below_zero_is_measured_on_its_own_scale():
@@ -56,6 +59,13 @@ def test_a_target_below_zero_is_measured_on_its_own_scale():
     assert intervals.scale == "linear"
     assert low < -3 < high
     assert high - low == pytest.approx(2 * 1.645, rel=0.25)
+
+
+def test_predictions_that_lie_close_together_keep_their_knots_apart():
+    place = 1.7e9 + np.linspace(0, 1000, 200)
+    table = pd.DataFrame({"row": range(200), "predicted": place, "actual": place + np.linspace(-5, 5, 200)})
+
+    assert len(set(calibrate(table, LEVEL, "none").at)) == 5
 
 
 @pytest.mark.parametrize("rows", [4, 25])

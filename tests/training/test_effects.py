@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,7 +75,7 @@ def test_a_feature_of_one_value_has_no_effect_to_draw(
 def test_the_parts_of_a_prediction_add_up(fitted: Pipeline, contract: Contract, table: pd.DataFrame):
     X, y = features_and_target(table, contract)
     gap = X.head(5).assign(Zone=np.nan)
-    found = explain(pickle.dumps(fitted), gap, contract, typical_record(X, y, contract, "log"))
+    found = explain(fitted, gap, contract, typical_record(X, y, contract, "log"))
 
     assert [each.prediction for each in found] == pytest.approx(list(fitted.predict(gap)))
     for each in found:

@@ -6,9 +6,11 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeRegressor
 
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
@@ -22,7 +24,6 @@ from training.split import Parts, split_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
 SCORERS = ["neg_root_mean_squared_error", "r2"]
 HELPERS = "tests.helpers.broken_estimators"
 LINEAR = "sklearn.linear_model.LinearRegression"
@@ -197,3 +198,19 @@ def test_a_learning_curve_ends_with_the_scores_of_the_cross_validation(problem: 
 
 def test_the_smallest_share_is_still_two_rows(problem: Problem):
     assert problem.curve(counting(), [0.001]).rows == [2]
+
+
+def test_importance_is_measured_on_rows_that_were_not_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A tree that learns its rows by heart rests on noise, but only where it has seen it."""
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"signal": random.normal(size=120), "noise": random.normal(size=120)})
+    y = X["signal"] + random.normal(size=120)
+    first, second = list(range(60)), list(range(60, 120))
+    folds = [{"fit": first, "score": second}, {"fit": second, "score": first}]
+    losses = evaluate.importance(DecisionTreeRegressor(random_state=0), X, y, folds, "r2", seed=0)
+
+    assert list(losses) == ["signal", "noise"]
+    assert [len(each) for each in losses.values()] == [2, 2]
+    assert np.mean(losses["signal"]) > 0.5
+    assert np.mean(losses["noise"]) < 0.3

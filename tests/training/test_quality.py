@@ -73,7 +73,7 @@ def test_the_intervals_keep_their_word(manifest: dict[str, Any]):
     coverage = manifest["coverage"]
 
     assert 0.88 <= coverage["folds"] <= 0.92
-    assert min(fifth["coverage"] for fifth in coverage["by_fifth"]) >= 0.80
+    assert min(fifth["coverage"] for fifth in coverage["by"]["fifth of SalePrice"]) >= 0.80
     assert coverage["mean_width"] <= 92_000
 
 

@@ -61,6 +61,22 @@ def test_the_range_holds_the_error_on_other_records_as_often_as_promised(monkeyp
     assert 0.85 <= np.mean(held) <= 1
 
 
+def test_a_score_of_at_most_1_has_a_range_below_1():
+    random = np.random.default_rng(5)
+    found = quote(lines(random, 30), lines(random, 60), [R2], 0)[R2.scorer]
+
+    assert found["low"] < found["value"] < found["high"] < 1
+
+
+def test_the_holdout_is_among_the_records_that_the_range_is_drawn_from():
+    random = np.random.default_rng(6)
+    holdout, unseen = lines(random, 40), lines(random, 40)
+    wild = holdout.assign(predicted=holdout["predicted"].where(holdout.index > 1, 900.0))
+    usual, wide = (quote(each, unseen, [RMSE], 0)[RMSE.scorer] for each in (holdout, wild))
+
+    assert wide["high"] / wide["value"] > 1.2 * usual["high"] / usual["value"]
+
+
 def test_predictions_without_an_error_are_quoted_as_such():
     exact = pd.DataFrame({"predicted": [1.0, 2.0, 3.0, 4.0], "actual": [1.0, 2.0, 3.0, 4.0]})
 

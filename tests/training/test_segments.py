@@ -20,6 +20,14 @@ def test_a_target_of_few_values_has_fewer_bands():
     assert 1 <= by_band(pd.Series([1.0] * 50 + [2.0] * 3)).nunique() <= 2
 
 
+def test_fifths_of_a_small_target_have_the_digits_that_tell_them_apart():
+    groups = by_band(pd.Series(np.linspace(-0.001, 0.002, 50)))
+
+    assert len(groups.cat.categories) == 5
+    assert groups.cat.categories[0] == "-0.00100 to -0.00040"
+    assert not any("-0.00000" in name for name in groups.cat.categories)
+
+
 def test_rare_categories_and_gaps_are_named():
     groups = by_category(pd.Series(["a"] * 20 + [None] * 12 + ["b"] * 3 + ["c"]))
 
@@ -44,9 +52,9 @@ def test_coverage_counts_each_record_once_and_each_prediction_of_it():
 
 
 def test_the_feature_that_tells_errors_apart_is_found_whatever_the_rare_ones_do():
-    rows = 60
-    X = pd.DataFrame({"dull": ["x"] * 55 + ["rare"] * 5, "telling": ["good", "bad"] * 30})
-    error = np.where(X["telling"] == "bad", 5.0, 1.0) + np.where(X["dull"] == "rare", 500.0, 0.0)
+    rows = 240
+    X = pd.DataFrame({"dull": ["x"] * 228 + ["odd"] * 12, "telling": ["good", "bad"] * 120})
+    error = np.where(X["telling"] == "bad", 9.0, 1.0) + np.where(X["dull"] == "odd", 10.0, 0.0)
     found = widest_apart(pd.DataFrame({"predicted": error, "actual": 0.0}), X, ["dull", "telling"])
 
     assert list(found) == ["telling"]

@@ -14,11 +14,11 @@ from training.model_card import model_card
 from training.verdict import verdict
 
 FIFTHS = [
-    {"fifth": f"{low} to {low + 1}", "rows": 9, "coverage": 0.8 + low / 50, "mean_width": 5.0} for low in range(5)
+    {"group": f"{low} to {low + 1}", "rows": 9, "coverage": 0.8 + low / 50, "mean_width": 5.0} for low in range(5)
 ]
 ERRORS = {
     "fifth of Price": pd.DataFrame(
-        {"rows": [9] * 5, "median_error": [1.0, 2.0, 3.0, 4.0, 5.0]}, index=[each["fifth"] for each in FIFTHS]
+        {"rows": [9] * 5, "median_error": [1.0, 2.0, 3.0, 4.0, 5.0]}, index=[each["group"] for each in FIFTHS]
     )
 }
 
@@ -46,9 +46,10 @@ def facts() -> dict[str, Any]:
             entry("broken", 0, 0, 0, failed="its fit raised"),
             entry("median", 80, 40, 60, baseline=True),
         ],
-        "search": {"scorer": "rmse", "trials": 280, "on_these_rows": True},
+        "baseline": {"name": "median", "holdout": 85.0},
+        "search": {"scorer": "rmse", "settings": 280, "blends": 154, "on_these_rows": True},
         "intervals": {"level": 0.9},
-        "coverage": {"folds": 0.9, "holdout": 0.91, "mean_width": 83.0, "by_fifth": FIFTHS},
+        "coverage": {"folds": 0.9, "holdout": 0.91, "mean_width": 83.0, "by": {"fifth of Price": FIFTHS}},
         "data": {
             "rows": 100, "holdout_rows": 20, "folds": 15, "sha256": "0" * 64, "target_median": 160.0,
             "missing_cells": {"Area": 0}, "left_out_columns": [],
@@ -69,11 +70,12 @@ def contract() -> Contract:
 
 def test_it_says_in_three_sentences_how_wrong_how_lucky_and_how_sure(facts: dict[str, Any]):
     assert verdict(json.loads(json.dumps(facts)), "Price") == (
-        "**blend predicts Price best:** on 20 records that no model had seen its RMSE is **31 USD** (25 to 40 USD "
-        "expected on as many others), against 80 USD without any model (median), where the median Price is 160 USD. "
-        "Its lead over forest is more than chance between folds; svr **ties with it**. "
-        "Each prediction comes with a 90% interval, on average 83 USD wide: it held the truth for **91%** of those "
-        "records, and on the folds for 80% where it held fewest (Price 0 to 1)."
+        "**blend is chosen to predict Price:** on 20 records that no model had seen its RMSE is **31 USD** (25 to 40 "
+        "USD expected on as many others), against 85 USD there without any model (median), where the median Price is "
+        "160 USD. On the folds its lead over forest is more than chance, flattered a little, since it is the "
+        "best of 154 blends on these folds; it **ties with svr**. Each prediction comes with a 90 % interval, on "
+        "average 83 USD wide: it held the truth for **91 %** of those records, and of the fifths of Price for the "
+        "fewest in 0 to 1, 80 %."
     )
 
 
@@ -86,7 +88,7 @@ def test_a_search_on_other_rows_is_told(facts: dict[str, Any]):
 def test_a_winner_without_rivals_is_told(facts: dict[str, Any]):
     alone = facts | {"ranking": [facts["ranking"][0], facts["ranking"][-1]], "search": None}
 
-    assert "It had no rival that could be scored." in verdict(alone, "Price")
+    assert "it had no rival that could be scored." in verdict(alone, "Price")
 
 
 def test_the_card_says_what_it_is_for_and_how_to_contest_it(facts: dict[str, Any], contract: Contract):
@@ -103,7 +105,7 @@ def test_the_card_says_what_it_is_for_and_how_to_contest_it(facts: dict[str, Any
         "How to contest a prediction",
         "What it reads",
     ]
-    assert "| 0 to 1 | 9 | 1 | 80% | 5 |" in card
+    assert "| 0 to 1 | 9 | 1 | 80 % | 5 |" in card
     assert "| svr | 31 | 2 | -1 to 3 |" in card
     assert "| Area (sq ft) | numeric | yes | 1 to 9 |" in card
 
@@ -117,3 +119,11 @@ def test_the_card_tells_gaps_and_what_was_left_out(facts: dict[str, Any], contra
     assert "the identifier Id; columns that the contract does not have: Street and Alley" in card
     assert "candidates that failed: broken" in card
     assert "No cell was missing" in model_card(facts, contract, ERRORS, "")
+
+
+def test_the_card_says_on_which_records_was_searched(facts: dict[str, Any], contract: Contract):
+    stale = facts | {"search": facts["search"] | {"on_these_rows": False}}
+
+    assert "280 settings and 154 blends, on the training records alone." in model_card(facts, contract, ERRORS, "")
+    assert "on other records than those that train now." in model_card(stale, contract, ERRORS, "")
+    assert "no search was made" in model_card(facts | {"search": None}, contract, ERRORS, "")
