@@ -37,7 +37,7 @@ def main() -> None:
             page.locator(".price").wait_for()
             page.screenshot(path=FOLDER / "page.png")
             page.goto(f"{URL}/report")
-            page.screenshot(path=FOLDER / "report.png")
+            page.screenshot(path=FOLDER / "report.png", clip={"x": 0, "y": 0, **SIZE, "height": 980})
             browser.close()
     finally:
         app.terminate()
