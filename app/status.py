@@ -24,9 +24,9 @@ def readyz() -> Any:
 
 
 def model() -> Any:
-    """Tell all that the manifest tells about the model: metrics, contract, digests; and its version."""
+    """Tell all that the manifest tells about the model, metrics, contract, digests; its version, and what serves it."""
     bundle = service().bundle
-    return {"version": bundle.version, **bundle.manifest}
+    return {"version": bundle.version, "served_by": bundle.served_by, "why": bundle.why, **bundle.manifest}
 
 
 def openapi() -> Any:

@@ -1,4 +1,4 @@
-"""Reading a bundle: verified first, unpickled only then, and believed only after it repeats its golden answers."""
+"""Reading a bundle: verified first, loaded only then, and believed only after it repeats its golden answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pickle
 import platform
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, model_validator
 
@@ -17,13 +17,17 @@ from modelbundle.contributions import Typical
 from modelbundle.digests import digest_bytes
 from modelbundle.frame import records_to_frame
 from modelbundle.intervals import Intervals
+from modelbundle.plan import read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    Model = Callable[[Sequence[Mapping[str, Any]]], list[float]]
 
 SCHEMA_VERSION = 1
 VERIFIED_FILES = ("golden.json", "model.pkl", "preprocessing.pkl")
+PLAN = "plan.npz"  # verified too, where there is one
 # The libraries whose code the pickle runs: another version may compute something else.
 LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -39,6 +43,7 @@ class Manifest(BaseModel):
     contract: Contract
     intervals: Intervals | None = None
     typical: Typical | None = None
+    without_plan: str = "the bundle holds no plan"
     versions: dict[str, str | None]
     files: dict[str, dict[str, str | int]]
 
@@ -56,10 +61,10 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle: its version (the manifest's digest), manifest, contract and fitted pipeline.
+    """A verified bundle: its version (the manifest's digest), manifest, contract and model.
 
     intervals: how far the truth lies from a prediction; typical: what a prediction is compared with, to explain it;
-    each None if the bundle does not tell it.
+    each None if the bundle does not tell it. model: predicts records; served_by: `plan` or `pickle`; why: in words.
     """
 
     folder: Path
@@ -68,11 +73,13 @@ class Bundle:
     contract: Contract
     intervals: Intervals | None
     typical: Typical | None
-    pipeline: Any
+    model: Model
+    served_by: Literal["plan", "pickle"]
+    why: str
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict the target, in its own unit, for each record, in order."""
-        return [float(value) for value in self.pipeline.predict(records_to_frame(records, self.contract))]
+        return self.model(records)
 
 
 def installed_versions() -> dict[str, str]:
@@ -109,30 +116,55 @@ def _is_version(text: str) -> bool:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Verify a bundle, then unpickle it and replay its golden requests.
+    """Verify a bundle, then load its model and replay its golden requests.
 
     Checked in this order: the manifest against the folder's name, the schema, the versions of Python and of the
     libraries, every file against the manifest, and last the golden answers and the typical record. Each file is read
-    once, so that the bytes that were checked are the bytes that are unpickled.
+    once, so that the bytes that were checked are the bytes that are loaded. A plan that repeats the golden answers
+    serves; without one, the pickle does, which alone costs the memory and the seconds of pandas and scikit-learn.
     Raises BundleProblem, naming the file and both values.
     """
     version, manifest = _read_manifest(folder)
     _check_versions(folder, manifest)
-    files = {name: _read_verified(folder / name, manifest) for name in VERIFIED_FILES}
+    names = (*VERIFIED_FILES, PLAN) if PLAN in manifest["files"] else VERIFIED_FILES
+    files = {name: _read_verified(folder / name, manifest) for name in names}
     read = Manifest.model_validate(manifest)
+    golden = folder / "golden.json", files["golden.json"]
+    model, why = _planned(files[PLAN], golden) if PLAN in files else (None, read.without_plan)
+    served_by: Literal["plan", "pickle"] = "plan" if model else "pickle"
+    model = model or _unpickled(folder / "model.pkl", files["model.pkl"], read.contract, golden)
+    told = (read.contract, read.intervals, read.typical)
+    bundle = Bundle(folder, version, manifest, *told, model, served_by, why)
+    _check_typical(bundle)
+    return bundle
+
+
+def _planned(data: bytes, golden: tuple[Path, bytes]) -> tuple[Model | None, str]:
+    """The model of a plan, or None if it is not what it was where it was made; and why it serves or does not."""
     try:
-        pipeline = pickle.loads(files["model.pkl"])  # noqa: S301 - its digest was just checked
+        model = read_plan(data).predict
+        _replay(model, PLAN, *golden)
+    except Exception as error:  # whatever is wrong with it, the pickle can serve
+        return None, f"{PLAN} is not used here: {error}"
+    return model, f"{PLAN} answers as model.pkl does, and faster"
+
+
+def _unpickled(path: Path, data: bytes, contract: Contract, golden: tuple[Path, bytes]) -> Model:
+    try:
+        pipeline = pickle.loads(data)  # noqa: S301 - its digest was just checked
     except Exception as error:  # a pickle may raise anything
-        raise BundleProblem(f"{folder / 'model.pkl'} cannot be unpickled: {error!r}") from error
-    bundle = Bundle(folder, version, manifest, read.contract, read.intervals, read.typical, pipeline)
+        raise BundleProblem(f"{path} cannot be unpickled: {error!r}") from error
+
+    def predict(records: Sequence[Mapping[str, Any]]) -> list[float]:
+        return [float(value) for value in pipeline.predict(records_to_frame(records, contract))]
+
     try:
-        _replay(bundle, json.loads(files["golden.json"]))
+        _replay(predict, path.name, *golden)
     except BundleProblem:
         raise
     except Exception as error:  # and so may what comes out of it
-        raise BundleProblem(f"{folder / 'golden.json'} cannot be replayed by model.pkl: {error!r}") from error
-    _check_typical(bundle)
-    return bundle
+        raise BundleProblem(f"{golden[0]} cannot be replayed by {path.name}: {error!r}") from error
+    return predict
 
 
 def _read_manifest(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -185,14 +217,14 @@ def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:
     return data
 
 
-def _replay(bundle: Bundle, golden: dict[str, Any]) -> None:
-    answers = bundle.predict([request["record"] for request in golden["requests"]])
+def _replay(model: Model, name: str, path: Path, data: bytes) -> None:
+    golden = json.loads(data)
+    answers = model([request["record"] for request in golden["requests"]])
     for number, (request, answer) in enumerate(zip(golden["requests"], answers, strict=True)):
         expected = request["prediction"]
         if not abs(answer - expected) <= golden["relative_tolerance"] * abs(expected):
             raise BundleProblem(
-                f"{bundle.folder / 'golden.json'}, request {number}: model.pkl answers {answer!r} here, "
-                f"and answered {expected!r} when it was made"
+                f"{path}, request {number}: {name} answers {answer!r} here, and answered {expected!r} when it was made"
             )
 
 

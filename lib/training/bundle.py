@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from modelbundle.bundle import SCHEMA_VERSION, installed_versions
+from modelbundle.bundle import PLAN, SCHEMA_VERSION, installed_versions
 from modelbundle.contract import Column, Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from modelbundle.frame import canonical_frame, records_to_frame
+from training.plan_check import make_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,14 +62,17 @@ def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: d
     fingerprints), as JSON values without times. Returns file name -> content, manifest.json among them.
     """
     pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago
+    plan, reason = make_plan(pipeline, contract, table)
     files = {
         "model.pkl": model,
         "preprocessing.pkl": pickle.dumps(pipeline["preprocess"], protocol=5),
         "golden.json": canonical_json(golden_requests(pipeline, contract, table)),
+        **({PLAN: plan} if plan else {}),
     }
     manifest = {
         **facts,
         "schema_version": SCHEMA_VERSION,
+        **({} if plan else {"without_plan": reason}),
         "contract": contract.model_dump(mode="json", exclude_defaults=True),
         "versions": installed_versions(),
         "files": {name: {"sha256": digest_bytes(data), "size": len(data)} for name, data in files.items()},

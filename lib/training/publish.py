@@ -10,7 +10,6 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelbundle.bundle import VERIFIED_FILES
 from modelbundle.digests import canonical_json, digest_file
 from training.files import unwritable, write_atomically
 from training.problems import RunProblem
@@ -29,7 +28,7 @@ def is_published(draft: Path, registry: Path) -> bool:
     return (
         pointer.is_file()
         and pointer.read_text(encoding="utf-8").strip() == version
-        and all(_same(draft / DRAFT / name, folder / name) for name in ("manifest.json", *VERIFIED_FILES))
+        and all(_same(draft / DRAFT / name, folder / name) for name in _verified(draft / DRAFT))
     )
 
 
@@ -82,9 +81,7 @@ def _stage(draft: Path, reports: Path, staged: Path) -> None:
 
 
 def _put(staged: Path, folder: Path) -> None:
-    damaged = folder.exists() and not all(
-        _same(staged / name, folder / name) for name in ("manifest.json", *VERIFIED_FILES)
-    )
+    damaged = folder.exists() and not all(_same(staged / name, folder / name) for name in _verified(staged))
     if damaged:
         folder.rename(Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-")) / "damaged")
     if not folder.exists():
@@ -103,6 +100,11 @@ def _remove_leftovers(registry: Path) -> None:
     for old in registry.glob(".current.*"):
         with contextlib.suppress(OSError):
             old.unlink()
+
+
+def _verified(bundle: Path) -> list[str]:
+    """Names of the files that a bundle's manifest vouches for, and its own."""
+    return ["manifest.json", *json.loads((bundle / "manifest.json").read_bytes())["files"]]
 
 
 def _same(one: Path, other: Path) -> bool:
