@@ -1,0 +1,210 @@
+"""Plans: numpy alone answers as the pickle does, for every model that is planned, and for any record."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from modelbundle.plan import read_plan
+from tests.conftest import ROOT
+from training.candidates import build_pipeline
+from training.conf import load_conf
+from training.data import features_and_target
+from training.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records, records_of
+from training.planning import describe
+from training.recipe import Candidate, Engineered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+    from modelbundle.contract import Contract
+
+# scikit-learn says that so few rows have no 200 quantiles, and takes fewer
+pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles")
+
+KERNELS = "sklearn.gaussian_process.kernels"
+PROCESS = {"estimator": "sklearn.gaussian_process.GaussianProcessRegressor", "preprocessing": "scaled"}
+TREES = {"n_estimators": 20, "max_features": 0.6}
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "median": {"estimator": "sklearn.dummy.DummyRegressor", "parameters": {"strategy": "median"}},
+    "linear": {"estimator": "sklearn.linear_model.LinearRegression", "preprocessing": "splines"},
+    "ridge": {"estimator": "sklearn.linear_model.Ridge", "preprocessing": "scaled"},
+    "svr": {"estimator": "sklearn.svm.SVR", "preprocessing": "scaled"},
+    "svr_splines": {"estimator": "sklearn.svm.SVR", "preprocessing": "splines", "parameters": {"gamma": 0.03}},
+    "process": PROCESS
+    | {"parameters": {"kernel": {"class": f"{KERNELS}.RBF", "length_scale": 3.0}, "alpha": 0.1, "optimizer": None}},
+    "forest": {"estimator": "sklearn.ensemble.RandomForestRegressor", "parameters": TREES},
+    "extra": {"estimator": "sklearn.ensemble.ExtraTreesRegressor", "parameters": TREES, "preprocessing": "scaled"},
+    "boosting": {"estimator": "sklearn.ensemble.GradientBoostingRegressor", "parameters": TREES | {"max_depth": 12}},
+    "histograms": {"estimator": "sklearn.ensemble.HistGradientBoostingRegressor", "parameters": {"max_iter": 20}},
+    "blend": {"members": ["linear", "svr", "svr", "forest"]},
+    **{
+        f"matern{smoothness}": PROCESS
+        | {
+            "parameters": {
+                "kernel": {"class": f"{KERNELS}.Matern", "length_scale": 3.0, "nu": smoothness},
+                "alpha": 0.1,
+                "optimizer": None,
+                "normalize_y": True,
+            }
+        }
+        for smoothness in (0.5, 1.5, 2.5)
+    },
+}
+ENGINEERED = {
+    "Storeys": Engineered(category="Class", numbers={20: 1, 60: 2}),
+    "Living": Engineered(product=["Area", "Storeys"]),
+    "Cube": Engineered(product=["Living", "Cellar"]),
+}
+
+
+def fitted(name: str, table: pd.DataFrame, contract: Contract, transform: str = "log", engineered: Any = None) -> Any:
+    candidate = Candidate(**CANDIDATES[name])
+    members = {member: Candidate(**CANDIDATES[member]) for member in candidate.members}
+    X, y = features_and_target(table, contract)
+    return build_pipeline(name, candidate, contract, transform, 0, members, engineered).fit(X, y)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_it_answers_as_the_pickle_does(name: str, table: pd.DataFrame, contract: Contract):
+    """On training rows, on rows with gaps, strangers and numbers far out, alone and in a batch."""
+    pipeline = fitted(name, table, contract, engineered=ENGINEERED)
+    plan, reason = make_plan(pipeline, contract, table)
+    usual = records_of(table, contract)
+    records = [*usual, *odd_records(usual, contract, 400, seed=1)]
+
+    assert reason == ""
+    assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
+    model = read_plan(plan)
+    alone = [model.predict([record])[0] for record in records]
+    assert alone == pytest.approx(model.predict(records), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["forest", "boosting", "histograms", "blend"])
+def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: pd.DataFrame, contract: Contract):
+    pipeline = fitted(name, table, contract)
+    plan, _ = make_plan(pipeline, contract, table)
+    records = at_thresholds(records_of(table, contract)[0], describe(pipeline, contract), seed=0)
+
+    assert len(records) >= 20
+    assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
+
+
+@pytest.mark.parametrize("kept", [["Zone", "Class"], ["Area", "Cellar"], ["Area"], ["Class"]])
+@pytest.mark.parametrize("name", ["linear", "svr", "matern0.5", "forest"])
+def test_a_contract_may_lack_numbers_or_categories(name: str, kept: list[str], table: pd.DataFrame, contract: Contract):
+    columns = {key: column for key, column in contract.columns.items() if key in kept or column.role == "target"}
+    smaller = type(contract)(columns=columns)
+    plan, reason = make_plan(fitted(name, table, smaller, "none"), smaller, table)
+
+    assert (plan is not None, reason) == (True, "")
+
+
+def test_a_target_that_is_not_logged_may_be_negative(table: pd.DataFrame, contract: Contract):
+    negative = table.assign(Price=table["Price"] - 200_000)
+    plan, _ = make_plan(fitted("svr", negative, contract, "none"), contract, negative)
+
+    assert min(read_plan(plan).predict(records_of(negative, contract))) < 0
+
+
+def test_60_and_its_spellings_and_gaps_are_read_as_the_frame_reads_them(table: pd.DataFrame, contract: Contract):
+    plan, _ = make_plan(fitted("linear", table, contract), contract, table)
+    usual = {"Zone": "A", "Class": 60, "Area": 2000.0, "Cellar": 100}
+    written = [usual | {"Class": value} for value in (60, "60", 60.0, "60.0")]
+    gaps = [{**usual, "Zone": None, "Cellar": None}, {"Class": 60, "Area": 2000.0}]
+    gaps.append({**usual, "Zone": math.nan, "Cellar": math.nan})
+
+    assert len(set(read_plan(plan).predict(written))) == 1
+    assert len(set(read_plan(plan).predict(gaps))) == 1
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters"),
+    [
+        ("sklearn.neighbors.KNeighborsRegressor", {}),
+        ("sklearn.svm.SVR", {"kernel": "poly"}),
+        ("tests.helpers.broken_estimators.PredictsNaN", {}),
+    ],
+)
+def test_what_it_cannot_express_is_left_to_the_pickle_with_a_reason(
+    estimator: str, parameters: dict[str, Any], table: pd.DataFrame, contract: Contract
+):
+    X, y = features_and_target(table, contract)
+    candidate = Candidate(estimator=estimator, parameters=parameters)
+    plan, reason = make_plan(build_pipeline("it", candidate, contract, "log", 0).fit(X, y), contract, table)
+
+    assert plan is None
+    assert estimator.rpartition(".")[2] in reason
+
+
+def test_a_plan_that_answers_differently_is_not_used(
+    table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
+):
+    from training import plan_check
+
+    def off(pipeline: Pipeline, contract: Contract) -> dict[str, Any]:
+        description = describe(pipeline, contract)
+        description["model"]["mean"] += 1e-9
+        return description
+
+    monkeypatch.setattr(plan_check, "describe", off)
+    plan, reason = make_plan(fitted("linear", table, contract), contract, table)
+
+    assert plan is None
+    assert "answers differently from model.pkl" in reason
+
+
+def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFrame, contract: Contract, tmp_path: Path):
+    plan, _ = make_plan(fitted("blend", table, contract), contract, table)
+    (tmp_path / "plan.npz").write_bytes(plan)
+    records = records_of(table, contract)[:3]
+    (tmp_path / "records.json").write_text(json.dumps(records))
+    program = (
+        "import sys, json, pathlib\n"
+        "sys.modules.update(pandas=None, sklearn=None, scipy=None, joblib=None)\n"
+        "from modelbundle.plan import read_plan\n"
+        "print(json.dumps(read_plan(pathlib.Path('plan.npz').read_bytes()).predict(json.load(open('records.json')))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT / "lib")},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == read_plan(plan).predict(records)
+
+
+def test_the_same_pipeline_makes_the_same_bytes(table: pd.DataFrame, contract: Contract):
+    pipeline = fitted("blend", table, contract)
+
+    assert make_plan(pipeline, contract, table) == make_plan(pipeline, contract, table)
+
+
+@pytest.mark.run
+@pytest.mark.slow
+@pytest.mark.parametrize("name", load_conf("conf/house_prices.yaml").candidates)
+def test_every_default_candidate_is_planned_to_the_last_bits(name: str, full: Any):
+    """20,000 odd rows, and rows on the thresholds of its trees."""
+    import pickle
+
+    import pandas as pd
+
+    contract = load_conf("conf/house_prices.yaml").contract
+    pipeline = pickle.loads((full.folder / f"runs/house_prices/03_train-{name}/candidate.pkl").read_bytes())
+    table = pd.read_csv(full.folder / "data/house_prices.csv")
+    plan, reason = make_plan(pipeline, contract, table)
+    usual = records_of(table, contract)
+    records = [*odd_records(usual, contract, 20_000, seed=2), *at_thresholds(usual[7], describe(pipeline, contract), 2)]
+
+    assert reason == ""
+    assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
+    assert np.isfinite(read_plan(plan).predict(usual)).all()
