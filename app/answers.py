@@ -29,6 +29,7 @@ MAX_FAULTS = 20_000
 WARNINGS = ("imputed", "unseen_category", "outside_training_range")
 
 Answer = dict[str, Any]
+Interval = tuple[float, ...]  # its two ends, or none where the bundle has no intervals
 
 
 def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bool = False) -> list[Answer]:
@@ -45,11 +46,11 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     faults = _all_faults(batch, service)
     good = [number for number in range(len(batch.records)) if number not in faults] if partial or not faults else []
     asked = _asked([batch.records[number] for number in good], service.bundle, explain=explain)
-    found = dict(zip(good, asked, strict=True))
+    found = {number: (*one, _interval(one[0], service.bundle)) for number, one in zip(good, asked, strict=True)}
     faults |= {
         number: [fault(batch.pointers[number], *lacking)]
         for number, one in found.items()
-        if (lacking := _lacking(*one, service.bundle))
+        if (lacking := _lacking(*one))
     }
     if faults and not partial:
         raise refused([each for found in faults.values() for each in found], len(faults))
@@ -67,9 +68,9 @@ def _asked(records: list[Any], bundle: Bundle, *, explain: bool) -> list[tuple[f
     return [(value, None) for value in predictions(records, bundle)]
 
 
-def _lacking(value: float, reasons: Contributions | None, bundle: Bundle) -> tuple[str, str] | None:
+def _lacking(value: float, reasons: Contributions | None, interval: Interval) -> tuple[str, str] | None:
     """What was expected and what came, if it is no answer: an extreme record may lie where arithmetic overflows."""
-    if not all(map(math.isfinite, (value, *_interval(value, bundle)))):
+    if not all(map(math.isfinite, (value, *interval))):
         return "a record that the model can answer", f"an answer of {value}"
     if reasons and not reasons.complete:
         return "a record that the model can explain", "no usable number on the way to it from the typical record"
@@ -96,14 +97,16 @@ def _identified(record: Any, contract: Contract) -> Answer:
     return {contract.identifier: value} if named or (isinstance(value, float) and math.isfinite(value)) else {}
 
 
-def _interval(value: float, bundle: Bundle) -> tuple[float, ...]:
+def _interval(value: float, bundle: Bundle) -> Interval:
     return bundle.intervals.around(value) if bundle.intervals else ()
 
 
-def _priced(record: dict[str, Any], value: float, reasons: Contributions | None, bundle: Bundle) -> Answer:
+def _priced(
+    record: dict[str, Any], value: float, reasons: Contributions | None, interval: Interval, bundle: Bundle
+) -> Answer:
     priced: Answer = {"prediction": rounded(value)}
     if bundle.intervals:
-        low, high = _interval(value, bundle)
+        low, high = interval
         priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
     if reasons:
         priced["explanation"] = explanation(reasons)

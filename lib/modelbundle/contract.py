@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -79,27 +80,27 @@ class Contract(BaseModel):
     def _with_role(self, role: str) -> list[str]:
         return [name for name, column in self.columns.items() if column.role == role]
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         """Names of the columns that the model reads, in the contract's order."""
         return self._with_role("feature")
 
-    @property
+    @cached_property
     def numeric(self) -> list[str]:
         """Names of the numeric features."""
         return [name for name in self.features if self.columns[name].kind == "numeric"]
 
-    @property
+    @cached_property
     def categorical(self) -> list[str]:
         """Names of the categorical features."""
         return [name for name in self.features if self.columns[name].kind == "categorical"]
 
-    @property
+    @cached_property
     def target(self) -> str:
         """Name of the column to predict."""
         return self._with_role("target")[0]
 
-    @property
+    @cached_property
     def identifier(self) -> str | None:
         """Name of the column that names a row, if there is one."""
         return next(iter(self._with_role("identifier")), None)

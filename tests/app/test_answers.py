@@ -67,11 +67,11 @@ def sure_client(sure: Service) -> FlaskClient:
 
 
 class Formula:
-    """Stands in for a fitted pipeline where no real one can be made to answer so: the area and 9, or no number."""
+    """Stands in for a model where no real one can be made to answer so: the area and 9, or no number."""
 
-    def predict(self, frame: pd.DataFrame) -> list[float]:
+    def predict(self, records: list[dict[str, Any]]) -> list[float]:
         odd = {1: math.inf, 2: -math.inf, 3: math.nan, 4: 1.7e308}
-        return [odd.get(area, area + 9) for area in frame["Area"]]
+        return [odd.get(record["Area"], record["Area"] + 9) for record in records]
 
 
 def answers(service: Service, *records: dict[str, Any]) -> list[dict[str, Any]]:
@@ -243,7 +243,7 @@ def test_beyond_many_faults_each_record_tells_only_its_first(service: Service):
 
 @pytest.mark.parametrize("area", [1, 2, 3])
 def test_an_answer_that_is_no_number_is_the_fault_of_its_record(service: Service, area: float):
-    client = client_of(replace(service, bundle=replace(service.bundle, pipeline=Formula())))
+    client = client_of(replace(service, bundle=replace(service.bundle, model=Formula().predict)))
     sent = [RECORD, RECORD | {"Area": area}]
     refused, partial = post(client, sent), post(client, sent, partial=True)
     (fault,) = json.loads(refused.text)["errors"]
@@ -256,12 +256,12 @@ def test_an_answer_that_is_no_number_is_the_fault_of_its_record(service: Service
 
 def test_arithmetic_that_fails_on_one_record_leaves_the_others_their_answers(service: Service):
     class Fails(Formula):
-        def predict(self, frame: pd.DataFrame) -> list[float]:
-            if (frame["Area"] == 5).any():
+        def predict(self, records: list[dict[str, Any]]) -> list[float]:
+            if any(record["Area"] == 5 for record in records):
                 raise ValueError("input holds values that are too large")
-            return super().predict(frame)
+            return super().predict(records)
 
-    failing = replace(service, bundle=replace(service.bundle, pipeline=Fails()))
+    failing = replace(service, bundle=replace(service.bundle, model=Fails().predict))
     sent = [RECORD | {"Area": area} for area in (6, 5, 7, 8, 5)]
     predictions = post(client_of(failing), sent, partial=True).json["predictions"]
 
@@ -271,7 +271,7 @@ def test_arithmetic_that_fails_on_one_record_leaves_the_others_their_answers(ser
 
 def test_an_interval_without_an_end_is_the_fault_of_its_record(sure: Service):
     """The prediction is finite, and what lies a fifth above it is not."""
-    client = client_of(replace(sure, bundle=replace(sure.bundle, pipeline=Formula())))
+    client = client_of(replace(sure, bundle=replace(sure.bundle, model=Formula().predict)))
     sent = [RECORD, RECORD | {"Area": 4}]
     refused, partial = post(client, sent), post(client, sent, partial=True)
 

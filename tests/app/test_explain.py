@@ -252,25 +252,24 @@ def test_invocations_do_not_take_it(client: FlaskClient):
 
 
 class Formula:
-    """Stands in for a fitted pipeline: notes how many rows it was asked at a time; some areas are beyond its powers."""
+    """Stands in for a model: notes how many rows it was asked at a time; some areas are beyond its powers."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.odd = {1: math.inf, 2: -math.inf, 3: math.nan, 4: 0.0, 5: -7.0}
 
-    def predict(self, frame: pd.DataFrame) -> list[float]:
-        self.asked.append(len(frame))
-        if ((frame["Area"] == 6) & (frame["Age"] == 7)).any():
+    def predict(self, records: list[Record]) -> list[float]:
+        self.asked.append(len(records))
+        if any(record["Area"] == 6 and record["Age"] == 7 for record in records):
             raise ValueError("input holds values that are too large")
         return [
-            -1.0 if age == 8 and zone == "RL" else self.odd.get(area, area)
-            for area, age, zone in zip(frame["Area"], frame["Age"], frame["Zone"], strict=True)
+            -1.0 if it["Age"] == 8 and it["Zone"] == "RL" else self.odd.get(it["Area"], it["Area"]) for it in records
         ]
 
 
 def standing_in(service: Service) -> tuple[FlaskClient, Formula]:
     formula = Formula()
-    return client_of(replace(service, bundle=replace(service.bundle, pipeline=formula))), formula
+    return client_of(replace(service, bundle=replace(service.bundle, model=formula.predict))), formula
 
 
 @pytest.mark.parametrize(
@@ -414,10 +413,10 @@ def test_the_page_keeps_to_its_policy_and_gives_no_reasons_for_a_fault(client: F
 
 def test_a_small_target_has_as_many_digits_as_its_price(service: Service):
     class Small(Formula):
-        def predict(self, frame: pd.DataFrame) -> list[float]:
-            return [area / 10_000 for area in frame["Area"]]
+        def predict(self, records: list[Record]) -> list[float]:
+            return [record["Area"] / 10_000 for record in records]
 
-    small = replace(service.bundle, pipeline=Small(), typical=Typical.model_validate(TYPICAL))
+    small = replace(service.bundle, model=Small().predict, typical=Typical.model_validate(TYPICAL))
     page = ask_page(client_of(replace(service, bundle=small)))
 
     assert 'class="price">0.2200 USD<' in page

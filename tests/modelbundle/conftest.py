@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from modelbundle.bundle import BundleProblem, load_bundle
+from modelbundle.bundle import PLAN, BundleProblem, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle import draft_bundle
@@ -65,6 +65,14 @@ def vouch(folder: Path, **changes: Any) -> Path:
         data = (folder / name).read_bytes()
         manifest["files"][name] = {"sha256": digest_bytes(data), "size": len(data)}
     return rename(folder, canonical_json(manifest | changes))
+
+
+def without_plan(folder: Path) -> Path:
+    """Take the plan out of a bundle, so that its pickle serves."""
+    (folder / PLAN).unlink()
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    del manifest["files"][PLAN]
+    return rename(folder, canonical_json(manifest))
 
 
 def rename(folder: Path, manifest: bytes) -> Path:

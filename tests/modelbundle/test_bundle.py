@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelbundle.bundle import SCHEMA_VERSION, BundleProblem, current_folder, load_bundle
+from modelbundle.bundle import PLAN, SCHEMA_VERSION, BundleProblem, current_folder, load_bundle
 from modelbundle.contributions import Typical
-from tests.modelbundle.conftest import refusal, vouch
+from modelbundle.plan import write_plan
+from tests.modelbundle.conftest import refusal, vouch, without_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,12 @@ def edit_golden(folder: Path, prediction: Callable[[float], float]) -> Path:
     first["prediction"] = prediction(first["prediction"])
     (folder / "golden.json").write_text(json.dumps(golden))
     return vouch(folder)
+
+
+def another_plan(data: bytes) -> bytes:
+    """A sound plan that answers 1 to everything."""
+    read = {"numbers": [], "fill": [], "lookups": [], "products": [], "categories": [], "columns": 0}
+    return write_plan({"read": read, "model": {"kind": "constant", "value": 1.0}})
 
 
 def test_a_sound_bundle_answers_in_the_order_of_the_records(folder: Path):
@@ -60,12 +67,42 @@ def test_all_versions_that_differ_are_named_at_once(folder: Path):
 
 @pytest.mark.parametrize("change", [lambda it: it * 1.0001, lambda it: -it, lambda it: float("nan")])
 def test_another_golden_answer_is_refused_with_both_answers(folder: Path, change: Callable[[float], float]):
+    """Neither the plan nor, after it, the pickle gives it."""
     recorded = json.loads((folder / "golden.json").read_bytes())["requests"][0]["prediction"]
 
     message = refusal(edit_golden(folder, change))
 
     assert "golden.json, request 0: model.pkl answers " in message
     assert f"and answered {change(recorded)!r} when it was made" in message
+
+
+def test_the_plan_serves_where_there_is_one_and_the_pickle_where_there_is_none(folder: Path):
+    record = {"Class": 60, "Area": 3}
+    planned = load_bundle(folder)
+    pickled = load_bundle(without_plan(folder))
+
+    assert (planned.served_by, pickled.served_by) == ("plan", "pickle")
+    assert planned.predict([record]) == pytest.approx(pickled.predict([record]), rel=1e-12)
+    assert pickled.why == "the bundle holds no plan"
+
+
+def test_a_bundle_tells_why_it_has_no_plan(folder: Path):
+    bare = without_plan(folder)
+
+    assert load_bundle(vouch(bare, without_plan="SVR with the kernel 'poly' is none")).why.startswith("SVR with")
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: b"{}", another_plan])
+def test_a_plan_that_does_not_repeat_the_golden_answers_leaves_it_to_the_pickle(
+    folder: Path, damage: Callable[[bytes], bytes]
+):
+    record, before = {"Class": 60, "Area": 3}, load_bundle(folder)
+    (folder / PLAN).write_bytes(damage((folder / PLAN).read_bytes()))
+    after = load_bundle(vouch(folder))
+
+    assert after.served_by == "pickle"
+    assert after.why.startswith("plan.npz is not used here: ")
+    assert after.predict([record]) == pytest.approx(before.predict([record]))
 
 
 def test_a_golden_answer_may_differ_in_the_last_digits(folder: Path):

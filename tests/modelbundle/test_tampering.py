@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelbundle.bundle import VERIFIED_FILES
+from modelbundle.bundle import PLAN, VERIFIED_FILES, load_bundle
 from modelbundle.digests import digest_bytes
-from tests.modelbundle.conftest import refusal, rename, vouch
+from tests.modelbundle.conftest import refusal, rename, vouch, without_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,7 @@ TAMPERINGS = {
 def test_nothing_is_unpickled_unless_everything_is_verified(
     folder: Path, tmp_path: Path, tamper: Callable[[Path], Path]
 ):
+    folder = without_plan(folder)
     (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
 
     refusal(tamper(folder))
@@ -109,7 +110,19 @@ def test_nothing_is_unpickled_unless_everything_is_verified(
 
 def test_the_trap_springs_where_it_is_vouched_for(folder: Path, tmp_path: Path):
     """Or the test above would prove nothing."""
+    folder = without_plan(folder)
     (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
 
     assert "cannot be replayed by model.pkl" in refusal(vouch(folder))  # what the trap leaves cannot predict
     assert (tmp_path / "unpickled").exists()
+
+
+def test_where_the_plan_serves_nothing_is_unpickled(folder: Path, tmp_path: Path):
+    (folder / "model.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
+
+    assert load_bundle(vouch(folder)).served_by == "plan"
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_a_plan_that_is_not_vouched_for_is_not_read(folder: Path):
+    assert "plan.npz is not the file that manifest.json describes" in refusal(flip_last_byte(folder / PLAN).parent)
