@@ -19,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune audit report serve lab test test-unit test-all browser lint format bench bench-server pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
+.PHONY: help run tune audit report serve lab test test-unit test-all browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: env ## time the main job against a plain script with the same fits
 
 bench-server: env ## measure the kinds and numbers of server processes against each other (needs wrk)
 	@$(BIN)/python benchmarks/server.py
+
+bench-app: env ## measure a price beside the web server itself (needs wrk), and beside MLflow's: MLFLOW=its environment
+	@PYTHONPATH=. $(BIN)/python benchmarks/app.py $(if $(MLFLOW),--mlflow $(MLFLOW))
 
 pictures: env ## take the README's pictures from the served app (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py

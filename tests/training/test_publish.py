@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelbundle.bundle import VERIFIED_FILES, current_folder, load_bundle
+from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
 from tests.training.conftest import write
 from training.problems import RunProblem
 from training.publish import is_published
@@ -16,7 +16,7 @@ from training.publish import is_published
 if TYPE_CHECKING:
     from tests.training.conftest import Drafts
 
-PUBLISHED = {"manifest.json", *VERIFIED_FILES, "run.json", "reports"}
+PUBLISHED = {"manifest.json", *VERIFIED_FILES, PLAN, "run.json", "reports"}
 
 
 def test_the_published_bundle_is_complete_and_served(drafts: Drafts):
