@@ -14,7 +14,7 @@ from app import create_app
 from app.settings import Settings
 from modelbundle.bundle import VERIFIED_FILES
 from tests.helpers.serving import free_port, serving
-from tests.modelbundle.conftest import rename, vouch
+from tests.modelbundle.conftest import rename, vouch, without_plan
 from tests.modelbundle.test_tampering import Trap, flip_last_byte
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def test_a_server_with_a_tampered_bundle_starts_and_says_why_it_is_not_ready(mod
 
 
 def add_malicious(models: Path, marker: Path) -> Path:
-    """Publish a second bundle, consistent in itself, whose pickle has a payload."""
-    return publish(vouch(set_trap(Path(shutil.copytree(current(models), models / "copy")), marker)))
+    """Publish a second bundle, consistent in itself, whose pickle has a payload, and no plan that would serve instead."""
+    copy = without_plan(Path(shutil.copytree(current(models), models / "copy")))
+    return publish(vouch(set_trap(copy, marker)))
 
 
 def test_a_pinned_version_is_served_whatever_current_names(models: Path, tmp_path: Path):
