@@ -115,7 +115,7 @@ def test_a_server_with_a_tampered_bundle_starts_and_says_why_it_is_not_ready(mod
 
 
 def add_malicious(models: Path, marker: Path) -> Path:
-    """Publish a second bundle, consistent in itself, whose pickle has a payload, and no plan that would serve instead."""
+    """Publish a second bundle, consistent in itself, whose pickle has a payload, and no plan in its place."""
     copy = without_plan(Path(shutil.copytree(current(models), models / "copy")))
     return publish(vouch(set_trap(copy, marker)))
 
