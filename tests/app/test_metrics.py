@@ -5,33 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Project
 
-from tests.helpers.asking import about_predict, ask, counts, wait_for, workers
+from tests.helpers.asking import about_predict, alone, ask, counts, wait_for, workers
 
 pytestmark = pytest.mark.run
-
-
-@contextmanager
-def alone(worker: psutil.Process, server: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hold all other workers, so that this one answers."""
-    others = [other for other in workers(server) if other.pid != worker.pid]
-    for other in others:
-        other.suspend()
-    try:
-        yield
-    finally:
-        for other in others:
-            other.resume()
 
 
 def send_a_mix(port: int, records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 JSON = {"Content-Type": "application/json"}
@@ -66,6 +66,19 @@ def rest_of(client: socket.socket) -> bytes:
 
 def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return psutil.Process(server.pid).children()
+
+
+@contextmanager
+def alone(worker: psutil.Process, server: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hold all other workers, so that this one answers."""
+    others = [other for other in workers(server) if other.pid != worker.pid]
+    for other in others:
+        other.suspend()
+    try:
+        yield
+    finally:
+        for other in others:
+            other.resume()
 
 
 def wait_for(happened: Callable[[], Any], seconds: float = 30) -> None:

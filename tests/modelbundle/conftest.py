@@ -36,8 +36,13 @@ def contract() -> Contract:
 @pytest.fixture(scope="session")
 def bundle_files(contract: Contract) -> dict[str, bytes]:
     """The files of a small bundle, by name."""
+    return small_bundle(contract, 9)
+
+
+def small_bundle(contract: Contract, added: float) -> dict[str, bytes]:
+    """Make the files of a bundle whose prices are the area and what is added to it."""
     zones, classes, areas = ["RL", "RM"] * 10, [20, 60, 60, 20] * 5, [float(area) for area in range(20)]
-    table = pd.DataFrame({"Zone": zones, "Class": classes, "Area": areas, "Price": [9.0 + area for area in areas]})
+    table = pd.DataFrame({"Zone": zones, "Class": classes, "Area": areas, "Price": [added + area for area in areas]})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
     pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
     return draft_bundle(pickle.dumps(pipeline), contract, table, {"name": "small"})
