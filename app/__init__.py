@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, body, pages, predict, status
+from app import access, body, follow, pages, predict, status
 from app.problems import Problem, http_problem, problem_response
-from app.service import load_service
 from app.settings import read_settings
-from modelbundle.bundle import BundleProblem
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -41,7 +39,8 @@ PRICES = {"/predict": predict.predict, "/invocations": predict.invocations}
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the app around the registry's current bundle; settings are read from the environment if none are given.
 
-    Without a verified bundle it starts all the same, answers 503 with the reason, and writes it to the log.
+    Without a verified bundle it starts all the same, answers 503 with the reason, and writes it to the log. In a
+    process that calls follow.start(app), as each worker does, the app serves what the registry names later.
     """
     settings = settings or read_settings()
     app = Flask(__name__, static_folder=None)
@@ -51,14 +50,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    try:
-        app.extensions["service"] = load_service(settings.models, settings.model_version)
-    except BundleProblem as problem:
-        app.extensions["service"] = problem
-        access.log_event("not ready", reason=str(problem))
-    else:
-        bundle = app.extensions["service"].bundle
-        access.log_event("ready", model=bundle.manifest["name"], version=bundle.version)
+    app.extensions |= {"service": None, "following": follow.Following(settings)}
+    follow.load(app)
     for path, view in (FOR_PEOPLE | FOR_MACHINES).items():
         app.add_url_rule(path, f"GET {path}", view)
     for path, view in (FORMS | PRICES).items():

@@ -32,7 +32,7 @@ def main() -> int:
     try:
         current_folder(settings.models, settings.model_version)
     except BundleProblem as problem:
-        print(f"make serve: {problem}. Started all the same; the answer is 503 until a restart", file=sys.stderr)
+        print(f"make serve: {problem}. Started all the same; the answer is 503 until there is one", file=sys.stderr)
     for library in ("OMP", "OPENBLAS", "MKL"):
         # one thread for linear algebra, as in training, so that prices agree to the last bit
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

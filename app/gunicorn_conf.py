@@ -17,7 +17,7 @@ if _counts:
 from joblib import cpu_count  # noqa: E402 - it knows of a container's share of the processors
 from prometheus_client import multiprocess  # noqa: E402
 
-from app import access  # noqa: E402
+from app import access, follow  # noqa: E402
 from app.settings import read_settings  # noqa: E402
 
 _settings = read_settings()
@@ -30,7 +30,7 @@ bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers or cpu_count()
 worker_class = "app.worker.DeadlineWorker"
 threads = _settings.threads
-# The bundle is verified and loaded once; workers start in a moment and share its memory.
+# The first bundle is verified and loaded once; workers start in a moment and share its memory. Each loads later ones.
 preload_app = True
 timeout = 30  # seconds without a sign of life until a worker is replaced
 graceful_timeout = 8  # seconds for requests in flight when the server stops; Docker kills after 10
@@ -43,6 +43,11 @@ control_socket_disable = True
 def post_fork(server: Any, worker: Any) -> None:
     """Let a worker that is stopped before it listens for signals end at once, instead of being waited for."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let the worker follow the registry, before it takes the first request."""
+    follow.start(worker.wsgi)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -29,6 +29,13 @@ _seconds = Histogram("http_request_duration_seconds", "Time to answer a request.
 _records = Counter("prediction_records", "Records that clients sent, by what became of them.", ["outcome"])
 _warnings = Counter("prediction_warnings", "Warnings that went with predictions.", ["kind"])
 _values = Histogram("prediction_value", "Predictions, in the target's unit.", buckets=VALUES)
+_loads = Counter("model_loads", "Bundles that the server's processes tried, by what became of them.", ["outcome"])
+# Of several workers the worst is told; what a worker that died has told is forgotten.
+_behind = Gauge(
+    "model_behind_registry",
+    "1 if a worker refused the version that the registry names, and serves another or none.",
+    multiprocess_mode="livemax",
+)
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -52,6 +59,16 @@ def count_answers(answers: Sequence[Answer]) -> None:
 def count_refused(records: int) -> None:
     """Count records that got no prediction."""
     _records.labels("refused").inc(records)
+
+
+def count_load(outcome: str) -> None:
+    """Count a bundle that one process tried to load: loaded or refused."""
+    _loads.labels(outcome).inc()
+
+
+def tell_behind(behind: bool) -> None:
+    """Tell whether this worker refuses the version that the registry names."""
+    _behind.set(behind)
 
 
 def exposition(service: Service | None) -> bytes:

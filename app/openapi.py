@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,14 @@ ERRORS = (400, 413, 415, 422, 503)
 MODEL_HEADERS = {name: {"schema": STRING} for name in ("Model-Name", "Model-Version")}
 
 
-@lru_cache(maxsize=2)
 def openapi_document(service: Service, max_records: int) -> dict[str, Any]:
     """Describe every path that machines use, in OpenAPI 3.1; made once for a bundle, which answers the examples."""
+    if max_records not in service.documents:
+        service.documents[max_records] = _document(service, max_records)
+    return service.documents[max_records]
+
+
+def _document(service: Service, max_records: int) -> dict[str, Any]:
     bundle, contract = service.bundle, service.contract
     about = (
         f"Answers with {contract.label(contract.target)}, from the model {bundle.manifest['name']}. "
@@ -44,7 +48,7 @@ def openapi_document(service: Service, max_records: int) -> dict[str, Any]:
             "/invocations": {"post": _invocations(service)},
             "/ping": {"get": _get("Whether the service can answer, as SageMaker asks", _state("ready"), ready=True)},
             "/healthz": {"get": _get("Whether the process is alive", _state("alive"))},
-            "/readyz": {"get": _get("Whether a verified bundle is loaded", _state("ready"), ready=True)},
+            "/readyz": {"get": _get("Whether a verified bundle is loaded", _readiness(), ready=True)},
             "/model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},
             "/openapi.json": {"get": _get("This description", OBJECT, ready=True)},
             "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain")},
@@ -58,8 +62,14 @@ def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application
     return {"summary": summary, "responses": answers | (_problems(503) if ready else {})}
 
 
-def _state(status: str) -> dict[str, Any]:
-    return members("status", {"status": {"const": status}, "version": STRING, "release": STRING})
+def _state(status: str, **more: Any) -> dict[str, Any]:
+    return members("status", {"status": {"const": status}, "version": STRING, **more})
+
+
+def _readiness() -> dict[str, Any]:
+    about = "The version that the registry names, where another is served on because that one was refused, and why"
+    refused = members("version reason", dict.fromkeys(("version", "reason"), STRING))
+    return _state("ready", release=STRING, refused=refused | {"description": about})
 
 
 def example(contract: Contract) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app
+from flask import current_app, g
 
 from app.checks import record_type
 from app.problems import Problem
-from modelbundle.bundle import BundleProblem, current_folder, load_bundle
+from modelbundle.bundle import current_folder, load_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 
-@dataclass(frozen=True, eq=False)  # equal to nothing but itself: caches take it as a key
+@dataclass(frozen=True)
 class Service:
-    """A verified bundle and the type of its records."""
+    """A verified bundle and the type of its records.
+
+    documents: /openapi.json as it was made, by the most records of a request. It goes when the bundle goes.
+    """
 
     bundle: Bundle
     records: TypeAdapter[dict[str, Any]]
+    documents: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def contract(self) -> Contract:
@@ -40,8 +44,14 @@ def load_service(models: Path, version: str = "") -> Service:
 
 
 def service() -> Service:
-    """Return what the app serves; raises the Problem 503, with the reason, if no bundle passed its verification."""
-    loaded = current_app.extensions["service"]
-    if isinstance(loaded, BundleProblem):
-        raise Problem(503, "No verified model", str(loaded))
-    return loaded
+    """Return what this request is answered with, from its first call to its end, whatever is swapped in meanwhile.
+
+    Raises the Problem 503, with the reason, if no bundle passed its verification.
+    """
+    if "service" not in g:
+        g.service = current_app.extensions["service"]
+    if g.service is None:
+        # none is refused where the first good one came in between
+        reason = current_app.extensions["following"].refused.get("reason", "it was being loaded; ask again")
+        raise Problem(503, "No verified model", reason)
+    return g.service

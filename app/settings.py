@@ -30,6 +30,9 @@ class Settings(BaseModel):
     max_records: int = Field(10_000, ge=1, le=1_000_000, description="most records in one request")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1000, le=2**30, description="largest body of a request")
     request_seconds: int = Field(60, ge=1, le=3600, description="longest time to read and answer one request")
+    follow_seconds: float = Field(
+        1, ge=0.05, le=3600, allow_inf_nan=False, description="time between two looks at what `current` names"
+    )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(0, ge=0, le=512, description="worker processes; 0 for one a processor")

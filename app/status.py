@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import metrics
 from app.openapi import openapi_document
-from app.service import Service, service
+from app.service import service
 
 
 def healthz() -> Any:
@@ -18,9 +18,19 @@ def healthz() -> Any:
 
 
 def readyz() -> Any:
-    """Say that a verified bundle is loaded, and of which release; a 503 with the reason until then."""
-    release = current_app.config["RELEASE"]
-    return {"status": "ready", "version": service().bundle.version} | ({"release": release} if release else {})
+    """Say that a verified bundle is loaded, and of which release; a 503 with the reason until then.
+
+    It is still ready when the registry names another version that was refused, and tells that one and the reason.
+    """
+    version, release = service().bundle.version, current_app.config["RELEASE"]
+    refused = current_app.extensions["following"].refused
+    # it may have been mended and be served a moment before it is no longer called refused
+    other = refused.get("version", version) != version
+    return (
+        {"status": "ready", "version": version}
+        | ({"release": release} if release else {})
+        | ({"refused": refused} if other else {})
+    )
 
 
 def model() -> Any:
@@ -36,6 +46,4 @@ def openapi() -> Any:
 
 def prometheus() -> Response:
     """Give the counts of all workers together."""
-    loaded = current_app.extensions["service"]
-    text = metrics.exposition(loaded if isinstance(loaded, Service) else None)
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
+    return Response(metrics.exposition(current_app.extensions["service"]), content_type=CONTENT_TYPE_LATEST)

@@ -38,7 +38,8 @@ def test_every_setting_is_read_from_the_variable_of_its_name():
         name: most for name, (_, most) in LIMITS.items()
     }
     assert settings.release == "v1"
-    assert len(LIMITS) + 4 == len(Settings.model_fields)
+    assert read_settings({"FOLLOW_SECONDS": "0.25"}).follow_seconds == 0.25
+    assert len(LIMITS) + 5 == len(Settings.model_fields)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])
@@ -74,6 +75,12 @@ def test_a_number_beyond_its_limits_is_refused_with_both(name: str):
 def test_what_is_no_whole_number_is_refused(name: str, text: str):
     with pytest.raises(SettingsProblem, match=rf"^{name} should be a number from \d+ to \d+; found '"):
         read_settings({name: text})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.01", "3601", "nan", "inf", "often"])
+def test_the_registry_is_looked_at_neither_all_the_time_nor_never(text: str):
+    with pytest.raises(SettingsProblem, match=rf"^FOLLOW_SECONDS should be a number from 0.05 to 3600; found '{text}'"):
+        read_settings({"FOLLOW_SECONDS": text})
 
 
 def test_a_setting_that_does_not_exist_is_refused():

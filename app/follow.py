@@ -1,0 +1,155 @@
+"""Following the registry: what it names is loaded beside what is served, verified, and then put in its place.
+
+Each worker process has one thread that looks once a second. Requests are answered meanwhile, each to its end by the
+bundle that it began with. A version that is refused changes nothing but what /readyz, /metrics and the log tell.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from app import access, metrics
+from app.service import load_service
+from modelbundle.bundle import VERIFIED_FILES, BundleProblem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Flask
+
+    from app.service import Service
+    from app.settings import Settings
+
+# What no file of the registry tells may pass too, such as a lack of memory: so often a refused version is tried anew.
+RETRY_SECONDS = 60
+VERSION_LENGTH = 64
+
+
+@dataclass
+class Following:
+    """What a process knows of its registry.
+
+    seen, tried: how the registry looked when it was read last, and when that was, on the monotonic clock.
+    refused: the version that it names and the reason why that is not served; empty if it is.
+    last_good: the version that a worker began to serve last, in memory that all of them share.
+    """
+
+    settings: Settings
+    seen: Any = None
+    tried: float = 0.0
+    refused: dict[str, str] = field(default_factory=dict)
+    last_good: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, VERSION_LENGTH))
+
+
+def start(app: Flask) -> None:
+    """Follow the registry in this process from now on: called in each worker, since no thread outlives a fork."""
+    look(app)
+    _join_the_others(app)
+    threading.Thread(target=_follow, args=(app,), name="follow", daemon=True).start()
+
+
+def _follow(app: Flask) -> None:
+    while True:
+        time.sleep(app.extensions["following"].settings.follow_seconds)
+        with suppress(Exception):  # not even a line of the log could be made: the next look may find more memory
+            look(app)
+
+
+def look(app: Flask) -> None:
+    """Look at the registry once, and read it if it has changed since it was read last, or was refused a while ago."""
+    following = app.extensions["following"]
+    due = following.refused and time.monotonic() - following.tried >= RETRY_SECONDS
+    if due or _seen(following.settings) != following.seen:
+        load(app)
+    metrics.tell_behind(bool(following.refused))  # not in load: the parent loads too, and serves nobody
+
+
+def load(app: Flask) -> None:
+    """Serve the version that the registry names; where that fails in any way, keep what is served and tell why."""
+    following, served = app.extensions["following"], app.extensions["service"]
+    settings, begun = following.settings, time.monotonic()
+    following.seen, following.tried = _seen(settings), begun
+    named = _named(settings)
+    try:
+        if served is None or served.bundle.version != named:
+            _serve(app, load_service(settings.models, settings.model_version), begun)
+        following.refused = {}
+    except (Exception, SystemExit) as error:  # a bundle's code may raise anything, and would end the thread with it
+        reason = _reason(error, settings.models / named)
+        news = reason != following.refused.get("reason")
+        following.refused = {"version": named, "reason": reason}
+        _tell_refused(app, reason, news=news)
+
+
+def _serve(app: Flask, service: Service, begun: float) -> None:
+    """Swap; whatever else is told of it comes after."""
+    before, bundle = app.extensions["service"], service.bundle
+    app.extensions["service"] = service
+    app.extensions["following"].last_good[:] = bundle.version.encode()
+    metrics.count_load("loaded")
+    facts = {"model": bundle.manifest["name"], "version": bundle.version}
+    seconds = round(time.monotonic() - begun, 3)
+    if before is None:
+        access.log_event("ready", **facts, seconds=seconds)
+    else:
+        access.log_event("model loaded", **facts, before=before.bundle.version, seconds=seconds)
+
+
+def _tell_refused(app: Flask, reason: str, *, news: bool) -> None:
+    """Count it; a line of the log tells it once, however often it is tried again."""
+    metrics.count_load("refused")
+    served = app.extensions["service"]
+    if news and served is None:
+        access.log_event("not ready", reason=reason)
+    elif news:
+        access.log_event("model refused", reason=reason, served=served.bundle.version)
+
+
+def _join_the_others(app: Flask) -> None:
+    """Serve what the other workers serve, where the registry names a version that is refused.
+
+    A worker that takes a dead one's place is a copy of their parent, which knows only what it loaded at its own start.
+    """
+    following, served = app.extensions["following"], app.extensions["service"]
+    good, begun = following.last_good[:].strip(b"\0").decode(), time.monotonic()
+    if not following.refused or not good or (served and served.bundle.version == good):
+        return
+    try:
+        _serve(app, load_service(following.settings.models, good), begun)
+    except (Exception, SystemExit) as error:
+        _tell_refused(app, _reason(error, following.settings.models / good), news=True)
+
+
+def _reason(error: BaseException, folder: Path) -> str:
+    return str(error) if isinstance(error, BundleProblem) else f"{folder} cannot be loaded: {error!r}"
+
+
+def _named(settings: Settings) -> str:
+    """The version to serve, as far as one can tell without reading a bundle; "" if there is none."""
+    if settings.model_version:
+        return settings.model_version
+    try:
+        with (settings.models / "current").open(encoding="utf-8", errors="replace") as pointer:
+            return pointer.read(100).strip()  # garbage may be long
+    except OSError:
+        return ""
+
+
+def _seen(settings: Settings) -> Any:
+    """How the registry looks from outside: it changes when another version is named, and when one is mended."""
+    named = _named(settings)
+    paths = [settings.models / named / name for name in ("manifest.json", *VERIFIED_FILES)]
+    return named, [_mark(path) for path in (settings.models / "current", *paths)]
+
+
+def _mark(path: Path) -> Any:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a name that can be no file's
+        return str(error)
+    return found.st_ino, found.st_ctime_ns
