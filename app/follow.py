@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import access, metrics
 from app.service import load_service
-from modelbundle.bundle import VERIFIED_FILES, BundleProblem
+from modelbundle.bundle import PLAN, VERIFIED_FILES, BundleProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ def _named(settings: Settings) -> str:
 def _seen(settings: Settings) -> Any:
     """How the registry looks from outside: it changes when another version is named, and when one is mended."""
     named = _named(settings)
-    paths = [settings.models / named / name for name in ("manifest.json", *VERIFIED_FILES)]
+    paths = [settings.models / named / name for name in ("manifest.json", *VERIFIED_FILES, PLAN)]
     return named, [_mark(path) for path in (settings.models / "current", *paths)]
 
 
