@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, body, follow, pages, predict, status
+from app import access, body, follow, pages, predict, status, turns
 from app.problems import Problem, http_problem, problem_response
 from app.settings import read_settings
 
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.add_url_rule(path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False)
     access.watch(app)
     app.before_request(body.receive)
+    turns.take(app)
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http_error)
     return app
