@@ -141,8 +141,9 @@ def _search(conf: Any, X: pd.DataFrame, y: pd.Series, parts: Parts, trials: int,
             predicted[name] = done["predicted"]
     log = conf.target_transform == "log"
     scores = search.blend_scores(predicted, y, folds, scorer, log=log, most=MOST_MEMBERS)
-    for members in list(scores)[:1]:
-        blends = {name: blend.model_copy(update={"members": list(members)}) for name, blend in blends.items()}
+    if scores:
+        members = list(search.best_blend(scores, predicted, y, folds, conf.scorers[0], log=log))
+        blends = {name: blend.model_copy(update={"members": members}) for name, blend in blends.items()}
     return dict(conf.candidates) | able | blends
 
 

@@ -122,21 +122,45 @@ def blend_scores(
     predicted: per candidate and fold, the predictions for the fold's score rows; log: whether they are averaged on the
     logarithm, as the blend does.
     """
-    score = prediction_scorer([scorer])
-    truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
-    forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
-    scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
+    score = _blend_scorer(predicted, y, folds, scorer, log=log)
     sets = [
         names
         for size in range(2, most + 1)
         for names in itertools.combinations_with_replacement(predicted, size)
         if len(set(names)) > 1
     ]
-    scores = {}
-    for names in tqdm(sets, desc="blends", leave=False, delay=1):
-        blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
-        scores[names] = float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
+    scores = {names: score(names) for names in tqdm(sets, desc="blends", leave=False, delay=1)}
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def best_blend(
+    scores: Mapping[tuple[str, ...], float], predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series,
+    folds: Sequence[Fold], metric: str, *, log: bool,
+) -> tuple[str, ...]:  # fmt: skip
+    """Choose the best blend that by the deciding metric, too, beats every candidate alone; or else just the best.
+
+    Searched by another scorer, the best blend may lose the comparison to one of its members by a hair.
+    scores: of blend_scores; metric: the scorer that decides; the others as in blend_scores.
+    """
+    score = _blend_scorer(predicted, y, folds, metric, log=log)
+    alone = max(score((name,)) for name in predicted)
+    return next((names for names in scores if score(names) > alone), next(iter(scores)))
+
+
+def _blend_scorer(
+    predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str, *, log: bool
+) -> Callable[[tuple[str, ...]], float]:
+    """Make a function that scores the blend of some candidates: the mean over the folds."""
+    score = prediction_scorer([scorer])
+    truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
+    forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
+
+    def of(names: tuple[str, ...]) -> float:
+        blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
+        return float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
+
+    return of
 
 
 def _value(parameters: Mapping[str, Any], name: str) -> Any:

@@ -64,12 +64,15 @@ def tell_mattered(found: Found) -> str:
     return f"**{name}** mattered most: it explains {share:.0%} of the differences between trials."
 
 
-def tell_blends(alone: Mapping[str, float], scores: Mapping[tuple[str, ...], float], metric: Metric) -> str:
-    """One sentence on the best blend beside its best member."""
-    names, score = next(iter(scores.items()))
+def tell_blends(
+    alone: Mapping[str, float], scores: Mapping[tuple[str, ...], float], chosen: tuple[str, ...], metric: Metric
+) -> str:
+    """One sentence on the chosen blend beside the best one and the best candidate alone."""
     single = max(alone, key=alone.get)
+    best = next(iter(scores.values()))
     return (
-        f"**{' + '.join(names)}** reaches {metric.text(metric.value(score))}; the best single candidate, {single}, "
+        f"**{' + '.join(chosen)}** is chosen, with {metric.text(metric.value(scores[chosen]))}; the best blend of all "
+        f"has {metric.text(metric.value(best))}, the best candidate alone, {single}, "
         f"{metric.text(metric.value(alone[single]))}."
     )
 

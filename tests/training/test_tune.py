@@ -9,7 +9,7 @@ import pytest
 
 from training.conf import load_conf
 from training.recipe import Candidate, Range
-from training.search import blend_scores, search_parameters, summary
+from training.search import best_blend, blend_scores, search_parameters, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,20 @@ def test_models_that_err_apart_are_better_together(table: pd.DataFrame):
 
     assert next(iter(scores)) == ("high", "low")
     assert scores["high", "low"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_blend_that_would_lose_the_comparison_is_not_chosen(table: pd.DataFrame):
+    """Of two blends the second beats each candidate by the metric that decides, too."""
+    y = table["Price"]
+    error = np.where(np.arange(60) % 2, 9_000.0, -9_000.0)
+    predicted = {
+        name: [(y.iloc[fold["score"]] + shift[fold["score"]]).tolist() for fold in FOLDS]
+        for name, shift in {"one": error, "other": -error + 1_000, "far": error * 30}.items()
+    }
+    scores = {("one", "far"): -1.0, ("one", "other"): -2.0}
+
+    assert best_blend(scores, predicted, y, FOLDS, RMSE, log=False) == ("one", "other")
+    assert best_blend({("one", "far"): -1.0}, predicted, y, FOLDS, RMSE, log=False) == ("one", "far")
 
 
 @pytest.mark.run
