@@ -31,7 +31,7 @@ def state(folder: Path) -> dict[str, bytes]:
 def test_nbval_finds_every_notebook_running(project: Project):
     """With the smoke configuration, from the notebooks' folder, as nbval starts them."""
     (project.folder / "notebooks/blend.ipynb").unlink()  # it reads what make tune leaves: see test_tune.py
-    few = {"tune": {"trials": 2}, "audit": {"splits": 2, "trials": 1, "fewest_held": 0.5}}
+    few = {"tune": {"trials": 2}, "audit": {"splits": 1, "trials": 1, "fewest_held": 0.0}}
     for path in (project.folder / "notebooks").glob("*.ipynb"):
         parameters = SMOKE | few.get(path.stem, {})
         papermill.iorw.write_ipynb(parameterize_notebook(load_notebook_node(str(path)), parameters), str(path))
