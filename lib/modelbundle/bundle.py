@@ -144,6 +144,8 @@ def _planned(data: bytes, golden: tuple[Path, bytes]) -> tuple[Model | None, str
     try:
         model = read_plan(data).predict
         _replay(model, PLAN, *golden)
+        # a record that comes alone goes another way
+        _replay(lambda records: [model([record])[0] for record in records], PLAN, *golden)
     except Exception as error:  # whatever is wrong with it, the pickle can serve
         return None, f"{PLAN} is not used here: {error}"
     return model, f"{PLAN} answers as model.pkl does, and faster"

@@ -3,40 +3,46 @@
 It is data, not code: a JSON description and arrays in one .npz file, which is read without unpickling anything. Serving
 from it needs neither pandas nor scikit-learn. The pickle stays the truth; training compares the two.
 
-A plan reads records into a matrix, one row each: the numeric features, numbers that categories stand for, products of
-these, then a column of 0 and 1 per category. Models take that matrix; some reshape its first columns, the numbers.
+A plan reads a record into a row: the numeric features, numbers that categories stand for, products of these, then a
+column of 0 and 1 per category. Models take such rows; some reshape the first columns, the numbers. One record, the most
+frequent request, is answered from a list, and several are from a matrix: numpy takes as long for one row as for many.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from modelbundle.frame import canonical_category
-from modelbundle.plan_models import MODELS
+from modelbundle.plan_models import MODELS, Matrix, Model, Row
 from modelbundle.plan_steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Matrix = np.ndarray
-
 
 @dataclass(frozen=True)
 class Plan:
-    """A pipeline that can be asked: `read` makes the matrix of some records, `model` predicts a target for each row."""
+    """A pipeline that can be asked: `read` makes a record's row, `model` predicts the target for it."""
 
-    read: Callable[[Sequence[Mapping[str, Any]]], Matrix]
-    model: Callable[[Matrix], np.ndarray]
+    read: Callable[[Mapping[str, Any]], Row]
+    model: Model
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict the target, in its own unit, for each record, in order. A value that is None or absent is missing."""
+        rows = [self.read(record) for record in records]
         with np.errstate(over="ignore", invalid="ignore"):  # as of the pickle: who asks looks at what comes out
-            return self.model(self.read(records)).tolist()
+            if len(rows) == 1:
+                try:
+                    return [self.model.one(rows[0])]
+                except (ArithmeticError, ValueError):  # where Python raises, numpy tells inf or NaN
+                    pass
+            return self.model.many(np.array(rows)).tolist()
 
 
 def write_plan(description: dict[str, Any]) -> bytes:
@@ -75,79 +81,67 @@ def read_plan(data: bytes) -> Plan:
     return Plan(_reader(description["read"]), _model(description["model"]))
 
 
-def _reader(read: Mapping[str, Any]) -> Callable[[Sequence[Mapping[str, Any]]], Matrix]:
+def _reader(read: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Row]:
     numbers = list(zip(read["numbers"], read["fill"], strict=True))
     lookups = [(each["feature"], each["numbers"], each["fill"]) for each in read["lookups"]]
     categories = [(each["feature"], each["columns"], each["missing"], each["other"]) for each in read["categories"]]
-    products = read["products"]
-    first = len(numbers) + len(lookups) + len(products)
-    width = first + read["columns"]
+    products, zeros = read["products"], [0.0] * read["columns"]
 
-    def cells(record: Mapping[str, Any]) -> tuple[list[float], list[int]]:
-        """The record's numbers, and the columns that are 1."""
+    def reader(record: Mapping[str, Any]) -> Row:
         get = record.get
-        row = [fill if (value := get(name)) is None or value != value else value for name, fill in numbers]
+        row = [fill if (value := get(name)) is None or value != value else float(value) for name, fill in numbers]
         for name, table, fill in lookups:
             value = get(name)
             row.append(fill if value is None else table.get(canonical_category(value), fill))
         for factors in products:
-            product = 1.0
-            for factor in factors:
-                product *= row[factor]
-            row.append(product)
-        ones = []
+            row.append(math.prod([row[factor] for factor in factors]))
+        first = len(row)
+        row += zeros
         for name, columns, missing, other in categories:
             value = get(name)
             column = missing if value is None or value != value else columns.get(canonical_category(value), other)
             if column is not None:
-                ones.append(first + column)
-        return row, ones
-
-    def reader(records: Sequence[Mapping[str, Any]]) -> Matrix:
-        matrix = np.zeros((len(records), width))
-        for line, record in zip(matrix, records, strict=True):
-            row, ones = cells(record)
-            line[:first] = row
-            line[ones] = 1.0
-        return matrix
+                row[first + column] = 1.0
+        return row
 
     return reader
 
 
-def _model(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _model(node: Mapping[str, Any]) -> Model:
     composed = {"target": _target, "average": _average, "shaped": _shaped}
     return (composed | MODELS)[node["kind"]](node)
 
 
-def _target(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _target(node: Mapping[str, Any]) -> Model:
     """Back from the scale that a model learned on to the target's unit."""
     inner, mean, scale, log = _model(node["model"]), node["mean"], node["scale"], node["log"]
-    if log:
-        return lambda X: np.exp(inner(X) * scale + mean)
-    return lambda X: inner(X) * scale + mean
+    back = (np.exp, math.exp) if log else (lambda X: X, lambda value: value)
+    return Model(lambda X: back[0](inner.many(X) * scale + mean), lambda row: back[1](inner.one(row) * scale + mean))
 
 
-def _average(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
-    parts = [(weight, _model(part)) for weight, part in zip(node["weights"], node["models"], strict=True)]
-    total = sum(weight for weight, _ in parts)
-
-    def average(X: Matrix) -> np.ndarray:
-        result = 0.0
-        for weight, model in parts:
-            result = result + weight * model(X)
-        return result / total
-
-    return average
+def _average(node: Mapping[str, Any]) -> Model:
+    total = sum(node["weights"])
+    parts = [(weight / total, _model(part)) for weight, part in zip(node["weights"], node["models"], strict=True)]
+    return Model(
+        lambda X: sum(weight * model.many(X) for weight, model in parts),
+        lambda row: sum(weight * model.one(row) for weight, model in parts),
+    )
 
 
-def _shaped(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
-    """A model of a matrix whose first columns are reshaped, step after step; the others pass by."""
+def _shaped(node: Mapping[str, Any]) -> Model:
+    """A model of rows whose first columns are reshaped, step after step; the others pass by."""
     count, steps, model = node["columns"], [STEPS[step["kind"]](step) for step in node["steps"]], _model(node["model"])
 
-    def shaped(X: Matrix) -> np.ndarray:
+    def many(X: Matrix) -> np.ndarray:
         numbers = X[:, :count]
         for step in steps:
-            numbers = step(numbers)
-        return model(np.concatenate([numbers, X[:, count:]], axis=1))
+            numbers = step.many(numbers)
+        return model.many(np.concatenate([numbers, X[:, count:]], axis=1))
 
-    return shaped
+    def one(row: Row) -> float:
+        numbers = row[:count]
+        for step in steps:
+            numbers = step.one(numbers)
+        return model.one(numbers + row[count:])
+
+    return Model(many, one)

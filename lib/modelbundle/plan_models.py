@@ -1,8 +1,9 @@
-"""A plan's models: linear ones, kernels around points, trees."""
+"""A plan's models: linear ones, kernels around points, trees; each for many rows, and for one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import mul
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,20 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Matrix = np.ndarray
+Row = list[float]
 
 # Rows that kernels are evaluated for at a time, and pairs of a row and a tree: what lies between fits into the cache.
 KERNEL_ROWS = 128
 PAIRS, MOST_ROWS = 40_000, 4096
 
 
-def _constant(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+class Model(NamedTuple):
+    """What is predicted for many rows, and for one. Of one, arithmetic may raise its errors."""
+
+    many: Callable[[Matrix], np.ndarray]
+    one: Callable[[Row], float]
+
+
+def _constant(node: Mapping[str, Any]) -> Model:
     value = node["value"]
-    return lambda X: np.full(len(X), value)
+    return Model(lambda X: np.full(len(X), value), lambda row: value)
 
 
-def _linear(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _linear(node: Mapping[str, Any]) -> Model:
     coefficients, intercept = node["coefficients"], node["intercept"]
-    return lambda X: X @ coefficients + intercept
+    factors = coefficients.tolist()
+    return Model(lambda X: X @ coefficients + intercept, lambda row: sum(map(mul, row, factors)) + intercept)
 
 
 def _in_chunks(function: Callable[[Matrix], np.ndarray], rows: int) -> Callable[[Matrix], np.ndarray]:
@@ -35,7 +45,7 @@ def _in_chunks(function: Callable[[Matrix], np.ndarray], rows: int) -> Callable[
     return chunked
 
 
-def _rbf(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _rbf(node: Mapping[str, Any]) -> Model:
     """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
     points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
     squares = (points**2).sum(axis=1)
@@ -44,10 +54,17 @@ def _rbf(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
         distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ points.T)
         return np.exp(-gamma * np.maximum(distances, 0.0)) @ weights + intercept
 
-    return _in_chunks(kernel, KERNEL_ROWS)
+    # for one row the exponents are a single product: -gamma (x - p)² = 2 gamma p x - gamma p² - gamma x²
+    factors = np.column_stack([2 * gamma * points, -gamma * squares, np.ones(len(points))])
+
+    def one(row: Row) -> float:
+        exponents = factors @ np.array([*row, 1.0, -gamma * sum(map(mul, row, row))])
+        return float(np.exp(exponents, out=exponents) @ weights) + intercept
+
+    return Model(_in_chunks(kernel, KERNEL_ROWS), one)
 
 
-def _matern(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _matern(node: Mapping[str, Any]) -> Model:
     """A weighted sum of Matérn kernels of smoothness 0.5, 1.5 or 2.5 around some points.
 
     Rasmussen and Williams (2006), "Gaussian processes for machine learning", equation 4.14.
@@ -71,23 +88,37 @@ def _matern(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
         factor = 1.0 + far if smoothness == 1.5 else 1.0 + far + far * far / 3.0
         return (factor * np.exp(-far)) @ weights + intercept
 
-    return _in_chunks(kernel, KERNEL_ROWS)
+    return Model(_in_chunks(kernel, KERNEL_ROWS), lambda row: float(kernel(np.array([row]))[0]))
 
 
-def _trees(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
+def _trees(node: Mapping[str, Any]) -> Model:
     """A sum of trees, all walked at once, a level at a time.
 
-    A node's children are neighbours; a leaf is its own child, and no value is above its threshold.
+    Many nodes ask the same question: is the value of a feature above a threshold? A node has the question's number. Its
+    two children are neighbours, and `child` is the one for no; a leaf is its own child, and its answer is always no.
     """
-    depth, scale, base, value, threshold = (node[name] for name in ("depth", "scale", "base", "value", "threshold"))
-    roots, feature, child = (node[name].astype(np.intp) for name in ("roots", "feature", "child"))
-    single = node["single"]  # whether the inputs are rounded to single precision before they are compared
+    depth, scale, base, value, thresholds = (node[name] for name in ("depth", "scale", "base", "value", "thresholds"))
+    roots, question, child, features = (node[it].astype(np.intp) for it in ("roots", "question", "child", "features"))
+    feature, threshold = features.take(question), thresholds.take(question)
+    # whether the inputs are rounded to single precision before they are compared
+    precision = np.float32 if node["single"] else np.float64
 
-    def leaves_of_one(cells: np.ndarray) -> np.ndarray:
-        place = roots
-        for _ in range(depth):
-            place = child.take(place) + (cells.take(feature.take(place)) > threshold.take(place))
-        return value.take(place)
+    next_question, next_child = question.take, child.take
+
+    def one(row: Row) -> float:
+        cells = np.array(row, dtype=precision).astype(np.float64)
+        answer = (cells.take(features) > thresholds).astype(np.intp).take
+        place, asked, answered = roots.copy(), np.empty_like(roots), np.empty_like(roots)
+        for level in range(depth):
+            before = place.tobytes() if level > 8 and level % 2 else b""  # not each time: it costs as much as a step
+            # into arrays that are there already, which "clip" allows; no number lies outside
+            next_question(place, None, asked, "clip")
+            answer(asked, None, answered, "clip")
+            next_child(place, None, asked, "clip")
+            np.add(asked, answered, place)
+            if before and place.tobytes() == before:  # every path has ended
+                break
+        return float(value.take(place).sum()) * scale + base
 
     def leaves(X: Matrix, some: np.ndarray) -> np.ndarray:
         """Values of the leaves that the rows reach in the trees with some roots: (rows, trees)."""
@@ -103,19 +134,15 @@ def _trees(node: Mapping[str, Any]) -> Callable[[Matrix], np.ndarray]:
         found[pairs] = value.take(place)
         return found.reshape(len(X), -1)
 
-    def walk(X: Matrix) -> np.ndarray:
-        if single:
-            X = X.astype(np.float32).astype(np.float64)
-        if len(X) == 1:
-            return leaves_of_one(X[0]).sum(keepdims=True) * scale + base
-        trees = max(1, PAIRS // len(X))
+    def many(X: Matrix) -> np.ndarray:
+        X, trees = X.astype(precision).astype(np.float64), max(1, PAIRS // len(X))
         parts = [leaves(X, roots[start : start + trees]).sum(axis=1) for start in range(0, len(roots), trees)]
         return np.sum(parts, axis=0) * scale + base
 
-    return _in_chunks(walk, MOST_ROWS)
+    return Model(_in_chunks(many, MOST_ROWS), one)
 
 
-MODELS: dict[str, Callable[[Mapping[str, Any]], Callable[[Matrix], np.ndarray]]] = {
+MODELS: dict[str, Callable[[Mapping[str, Any]], Model]] = {
     "constant": _constant,
     "linear": _linear,
     "rbf": _rbf,

@@ -46,9 +46,10 @@ def make_plan(pipeline: Pipeline, contract: Contract, table: pd.DataFrame, seed:
 
 
 def largest_difference(plan: bytes, pipeline: Pipeline, contract: Contract, records: Sequence[Record]) -> float:
-    """How far apart plan and pipeline are at most, as a share of the prediction."""
+    """How far apart plan and pipeline are at most, as a share of the prediction; asked for all, and for each alone."""
     expected = np.asarray(pipeline.predict(records_to_frame(records, contract)), dtype=float)
-    found = np.array(read_plan(plan).predict(records))
+    predict = read_plan(plan).predict
+    found = np.array([predict(records), [alone for record in records for alone in predict([record])]])
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.where(same, 0.0, np.abs(found - expected) / np.abs(expected))
@@ -82,7 +83,7 @@ def at_thresholds(usual: Record, description: dict[str, Any], seed: int) -> list
     records = []
     for trees in _trees(description["model"]):
         for column, name in enumerate(names):
-            own = np.unique(trees["threshold"][(trees["feature"] == column) & np.isfinite(trees["threshold"])])
+            own = trees["thresholds"][(trees["features"] == column) & np.isfinite(trees["thresholds"])]
             some = random.choice(own, min(MOST_THRESHOLDS, len(own)), replace=False)
             near = (some, np.nextafter(some, -np.inf), np.nextafter(some, np.inf), some.astype(np.float32))
             records += [usual | {name: float(value)} for values in near for value in values]

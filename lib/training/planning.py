@@ -14,7 +14,14 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.pipeline import Pipeline
 
-from training.planning_parts import MODELS, Node, NotPlannable, describe_gaussian_process, describe_step
+from training.planning_parts import (
+    MODELS,
+    Node,
+    NotPlannable,
+    describe_gaussian_process,
+    describe_step,
+    without_bases,
+)
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -104,7 +111,8 @@ def _shaped(shape: Any, model: Any, numbers: int) -> Node:
         return _model(model, numbers)
     (_, steps, columns), *_ = shape.transformers_
     described = [node for step in steps.named_steps.values() for node in describe_step(step)]
-    inner = _model(model, shape.output_indices_["numbers"].stop)
+    bent = shape.output_indices_["numbers"].stop
+    described, inner = without_bases(described, _model(model, bent), bent)
     return {"kind": "shaped", "columns": columns.stop, "steps": described, "model": inner}
 
 

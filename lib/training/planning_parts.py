@@ -67,6 +67,24 @@ def _splines(step: SplineTransformer) -> Node:
     return {"kind": "splines", "knots": np.array(knots), "pieces": np.array(pieces)}
 
 
+def without_bases(steps: list[Node], model: Node, columns: int) -> tuple[list[Node], Node]:
+    """Put the spline bases that a linear model weighs together: what they are of a number is then one polynomial.
+
+    columns: how many the numbers become by the steps. Gives steps and model that predict the same, up to rounding.
+    """
+    if model["kind"] != "linear" or [step["kind"] for step in steps[-2:]] != ["splines", "standardise"]:
+        return steps, model
+    *first, splines, scaled = steps
+    knots, pieces = splines["knots"], splines["pieces"]
+    weights = model["coefficients"][:columns] / scaled["scale"]
+    bent = (pieces * weights.reshape(len(knots), 1, 1, -1)).sum(axis=3, keepdims=True)
+    return [*first, {"kind": "splines", "knots": knots, "pieces": bent}], {
+        "kind": "linear",
+        "coefficients": np.concatenate([np.ones(len(knots)), model["coefficients"][columns:]]),
+        "intercept": float(model["intercept"] - weights @ scaled["mean"]),
+    }
+
+
 def _linear(model: LinearRegression | Ridge) -> Node:
     return {
         "kind": "linear",
@@ -128,30 +146,41 @@ def _binary_tree(tree: Any) -> tuple[np.ndarray, ...]:
 
 
 def _trees(trees: list[tuple[np.ndarray, ...]], scale: float, base: float, *, single: bool) -> Node:
-    """Put trees one behind the other, renumbered by level, so that the two children of a node are neighbours."""
+    """Put trees one behind the other, each renumbered so that the two children of a node are neighbours.
+
+    What is asked next lies close by, in the same line of the processor's cache: a node's children follow it, the one
+    with the larger subtree first.
+    """
     features, thresholds, children, values, roots, deepest = [], [], [], [], [], 0
     for left, right, feature, threshold, value in trees:
+        sizes = np.ones(len(left), dtype=int)
+        for node in reversed(range(len(left))):  # a parent stands before its children
+            if left[node] >= 0:
+                sizes[node] += sizes[left[node]] + sizes[right[node]]
         roots.append(len(features))
-        level, depth = [0], -1
-        order: list[int] = []
-        while level:
-            order += level
-            level = [child for node in level if left[node] >= 0 for child in (left[node], right[node])]
-            depth += 1
-        place = {node: roots[-1] + number for number, node in enumerate(order)}
+        order, place, waiting = [0], {0: roots[-1]}, [(0, 0)]
+        while waiting:
+            node, depth = waiting.pop()
+            deepest = max(deepest, depth)
+            if left[node] >= 0:
+                pair = [int(left[node]), int(right[node])]
+                place |= {child: roots[-1] + len(order) + side for side, child in enumerate(pair)}
+                order += pair
+                waiting += [(child, depth + 1) for child in sorted(pair, key=lambda child: sizes[child])]
         for node in order:
             split = left[node] >= 0
             features.append(int(feature[node]) if split else 0)
             thresholds.append(float(threshold[node]) if split else np.inf)
             children.append(place[left[node]] if split else place[node])
             values.append(0.0 if split else float(value[node]))
-        deepest = max(deepest, depth)
+    questions, question = np.unique(np.array([features, thresholds]), axis=1, return_inverse=True)
     return {
         "kind": "trees",
         "roots": np.array(roots, dtype=np.int32),
         "depth": deepest,
-        "feature": np.array(features, dtype=np.int32),
-        "threshold": np.array(thresholds),
+        "features": questions[0].astype(np.int32),
+        "thresholds": questions[1],
+        "question": question.ravel().astype(np.int32),
         "child": np.array(children, dtype=np.int32),
         "value": np.array(values),
         "scale": scale,
