@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.reading import Batch
     from app.service import Service
     from modelbundle.bundle import Bundle
-    from modelbundle.contract import Column, Contract
+    from modelbundle.contract import Contract
     from modelbundle.contributions import Contributions
 
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
@@ -43,20 +43,21 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
         check_explainable(len(batch.records), service.bundle)
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
-    faults = _all_faults(batch, service)
-    good = [number for number in range(len(batch.records)) if number not in faults] if partial or not faults else []
-    asked = _asked([batch.records[number] for number in good], service.bundle, explain=explain)
-    found = {number: (*one, _interval(one[0], service.bundle)) for number, one in zip(good, asked, strict=True)}
-    faults |= {
-        number: [fault(batch.pointers[number], *lacking)]
-        for number, one in found.items()
-        if (lacking := _lacking(*one))
-    }
+    faults = {} if batch.sound else _all_faults(batch, service)
+    priced: dict[int, Answer] = {}
+    if partial or not faults:
+        good = [number for number in range(len(batch.records)) if number not in faults]
+        asked = _asked([batch.records[number] for number in good], service.bundle, explain=explain)
+        for number, (value, reasons) in zip(good, asked, strict=True):
+            interval = _interval(value, service.bundle)
+            if lacking := _lacking(value, reasons, interval):
+                faults[number] = [fault(batch.pointers[number], *lacking)]
+            else:
+                priced[number] = _priced(batch.records[number], value, reasons, interval, service.bundle)
     if faults and not partial:
         raise refused([each for found in faults.values() for each in found], len(faults))
     return [
-        _identified(record, service.contract)
-        | ({"errors": faults[number]} if number in faults else _priced(record, *found[number], service.bundle))
+        _identified(record, service.contract) | (priced[number] if number in priced else {"errors": faults[number]})
         for number, record in enumerate(batch.records)
     ]
 
@@ -110,33 +111,31 @@ def _priced(
         priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
     if reasons:
         priced["explanation"] = explanation(reasons)
-    warnings = [
-        warning for name in bundle.contract.features if (warning := _warning(name, record.get(name), bundle.contract))
-    ]
-    return priced | {"warnings": warnings}
+    priced["warnings"] = _warnings(record, bundle.contract)
+    return priced
 
 
-def _warning(name: str, value: Any, contract: Contract) -> dict[str, str] | None:
-    column = contract.columns[name]
-    if value is None:
-        kind, detail = "imputed", f"{name} was missing and filled in by the model"
-    elif column.kind == "categorical":
-        if column.seen_categories is None or (category := canonical_category(value)) in column.seen_categories:
-            return None
-        kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
-    elif outside := _outside(value, column):
-        kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
-    else:
-        return None
-    return {"kind": kind, "feature": name, "detail": detail}
-
-
-def _outside(value: float, column: Column) -> str:
-    if column.seen_minimum is not None and value < column.seen_minimum:
-        return f"below the smallest value in training, {plain(column.seen_minimum)}"
-    if column.seen_maximum is not None and value > column.seen_maximum:
-        return f"above the largest value in training, {plain(column.seen_maximum)}"
-    return ""
+def _warnings(record: dict[str, Any], contract: Contract) -> list[dict[str, str]]:
+    warnings, columns = [], contract.columns
+    for name in contract.features:
+        column, value = columns[name], record.get(name)
+        if value is None:
+            kind, detail = "imputed", f"{name} was missing and filled in by the model"
+        elif column.kind == "categorical":
+            if column.seen_categories is None or (category := canonical_category(value)) in column.seen_categories:
+                continue
+            kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
+        else:
+            low, high = column.seen_minimum, column.seen_maximum
+            if low is not None and value < low:
+                outside = f"below the smallest value in training, {plain(low)}"
+            elif high is not None and value > high:
+                outside = f"above the largest value in training, {plain(high)}"
+            else:
+                continue
+            kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
+        warnings.append({"kind": kind, "feature": name, "detail": detail})
+    return warnings
 
 
 def answer_document(answers: list[Answer], bundle: Bundle) -> dict[str, Any]:

@@ -20,11 +20,21 @@ if TYPE_CHECKING:
 MAX_FIELDS_PER_COLUMN = 2
 MAX_SUGGESTED_LENGTH = 100
 
+Record = dict[str, Any]
 Fault = dict[str, str]
 
 
-def record_type(contract: Contract) -> TypeAdapter[dict[str, Any]]:
+def record_type(contract: Contract) -> TypeAdapter[Record]:
     """Make the type of one record from the contract; validation and the schema in OpenAPI both come from it."""
+    return TypeAdapter(_record(contract))
+
+
+def array_type(contract: Contract) -> TypeAdapter[list[Record]]:
+    """Make the type of an array of such records."""
+    return TypeAdapter(list[_record(contract)])
+
+
+def _record(contract: Contract) -> Any:
     fields = {name: _field(contract.columns[name], contract.label(name)) for name in contract.features}
     if name := contract.identifier:
         told = Field(title=name, description=contract.columns[name].description)
@@ -32,7 +42,7 @@ def record_type(contract: Contract) -> TypeAdapter[dict[str, Any]]:
         fields = {name: NotRequired[Annotated[str | int | finite | None, told]], **fields}
     record = TypedDict("Record", fields)
     record.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-    return TypeAdapter(record)
+    return record
 
 
 def _field(column: Column, label: str) -> Any:
@@ -54,13 +64,28 @@ def _whole_number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]) -> Record | list[Record] | None:
+    """Read and check JSON in one go: a record, or an array of them; None if anything at all is the matter with it.
+
+    So nearly all requests are read. What is wrong with the others is for read_json and faults_of to find out and say.
+    """
+    try:
+        found: Record | list[Record] = (arrays if body[:1] == b"[" else records).validate_json(body)
+    except ValidationError:
+        return None
+    members = sum(map(len, found)) if isinstance(found, list) else len(found)
+    # Of names that stand twice pydantic takes the last one. Then there are more colons than members, as there are where
+    # a text holds one.
+    return found if body.count(b":") == members else None
+
+
 def known_names(contract: Contract) -> tuple[str, ...]:
     """Names that a record may have."""
     return (*([contract.identifier] if contract.identifier else []), *contract.features)
 
 
 def faults_of(
-    record: Any, pointer: str, contract: Contract, records: TypeAdapter[dict[str, Any]], *, suggest: bool
+    record: Any, pointer: str, contract: Contract, records: TypeAdapter[Record], *, suggest: bool
 ) -> list[Fault]:
     """List the faults of one record.
 
@@ -72,6 +97,7 @@ def faults_of(
     if len(record) > (most := MAX_FIELDS_PER_COLUMN * len(known)):
         return [fault(pointer, f"an object of at most {most} fields", f"{len(record):,} fields")]
     try:
+        # without names that it does not know: pydantic cannot tell of those that are no Unicode
         records.validate_python({name: record[name] for name in known if name in record})
         found = []
     except ValidationError as error:
@@ -81,7 +107,7 @@ def faults_of(
     return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in names]
 
 
-def _field_fault(record: dict[str, Any], name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:
+def _field_fault(record: Record, name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:
     if name == contract.target:
         detail = f"{name} is what the model predicts; leave it out"
         return {"pointer": at, "detail": detail, "expected": "no such field", "got": shown(record[name])}

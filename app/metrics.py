@@ -29,6 +29,8 @@ _seconds = Histogram("http_request_duration_seconds", "Time to answer a request.
 _records = Counter("prediction_records", "Records that clients sent, by what became of them.", ["outcome"])
 _warnings = Counter("prediction_warnings", "Warnings that went with predictions.", ["kind"])
 _values = Histogram("prediction_value", "Predictions, in the target's unit.", buckets=VALUES)
+# looked up once, for every request needs them; and told from the start, as 0
+_priced, _refused = _records.labels("priced"), _records.labels("refused")
 _loads = Counter("model_loads", "Bundles that the server's processes tried, by what became of them.", ["outcome"])
 # Of several workers the worst is told; what a worker that died has told is forgotten.
 _behind = Gauge(
@@ -48,8 +50,9 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 def count_answers(answers: Sequence[Answer]) -> None:
     """Count the answers to one request: what was priced, with which warnings, and what was refused."""
     priced = [each for each in answers if "prediction" in each]
-    _records.labels("priced").inc(len(priced))
-    count_refused(len(answers) - len(priced))
+    _priced.inc(len(priced))
+    if len(priced) < len(answers):
+        count_refused(len(answers) - len(priced))
     for each in priced:
         _values.observe(each["prediction"])
         for warning in each["warnings"]:
@@ -58,7 +61,7 @@ def count_answers(answers: Sequence[Answer]) -> None:
 
 def count_refused(records: int) -> None:
     """Count records that got no prediction."""
-    _records.labels("refused").inc(records)
+    _refused.inc(records)
 
 
 def count_load(outcome: str) -> None:

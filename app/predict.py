@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, request
+from pydantic_core import PydanticSerializationError, to_json
 
 from app import metrics
 from app.answers import answer, answer_document, answer_table
+from app.checks import sound
 from app.problems import Problem
 from app.reading import csv_batch, json_batch, mlflow_batch, read_json
 from app.service import service
@@ -27,13 +29,13 @@ def predict() -> Response:
     serving = service()
     partial, explain = _flags("partial", "explain")
     kind = _body_kind()
-    batch = _csv(serving) if kind == "csv" else json_batch(read_json(request.get_data()), _most())
+    batch = _csv(serving) if kind == "csv" else _json(serving)
     answers = answered(batch, serving, partial=partial, explain=explain)
-    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+    if _wants_csv():
         table = answer_table(answers, batch, serving.bundle, partial=partial, explain=explain)
         response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
     else:
-        response = current_app.json.response(answer_document(answers, serving.bundle))
+        response = _json_response(answer_document(answers, serving.bundle))
     return _named(response, serving.bundle)
 
 
@@ -44,7 +46,7 @@ def invocations() -> Response:
     batch = _csv(serving) if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
     answers = answered(batch, serving)
     numbers = [each["prediction"] for each in answers]
-    return _named(current_app.json.response({"predictions": numbers}), serving.bundle)
+    return _named(_json_response({"predictions": numbers}), serving.bundle)
 
 
 def ping() -> Any:
@@ -64,15 +66,24 @@ def answered(batch: Batch, serving: Service, *, partial: bool = False, explain: 
     return answers
 
 
+def _json_response(document: dict[str, Any]) -> Response:
+    try:
+        return Response(to_json(document) + b"\n", mimetype="application/json")
+    except PydanticSerializationError:  # an identifier that is no Unicode, which JSON can escape
+        return current_app.json.response(document)
+
+
 def _named(response: Response, bundle: Bundle) -> Response:
     """Name the model in the headers too: a CSV or a bare list of numbers has no other place for it."""
-    response.headers["Model-Name"] = bundle.manifest["name"].encode("ascii", "replace").decode()
-    response.headers["Model-Version"] = bundle.version
+    response.headers.add("Model-Name", bundle.manifest["name"].encode("ascii", "replace").decode())
+    response.headers.add("Model-Version", bundle.version)
     return response
 
 
 def _flags(*known: str) -> list[bool]:
     """Read the query's parameters, which are true or false; an unknown one is an error, for it may be misspelt."""
+    if not request.query_string:
+        return [False] * len(known)
     for name, values in request.args.lists():
         if name not in known:
             allowed = f"expected {' or '.join(known)}" if known else "expected none here"
@@ -85,16 +96,31 @@ def _flags(*known: str) -> list[bool]:
     return [request.args.get(name, "").lower() == "true" for name in known]
 
 
+def _wants_csv() -> bool:
+    if "text/" not in request.environ.get("HTTP_ACCEPT", "").lower():  # most clients take anything, or say nothing
+        return False
+    return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
+
+
 def _body_kind() -> str:
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding != "identity":
         raise Problem(415, "Unsupported media type", f"expected a body as it is; got one encoded as {encoding[:80]!r}")
+    if request.environ.get("CONTENT_TYPE") == "application/json":  # as nearly all say it
+        return "json"
     if request.mimetype == "text/csv":
         return "csv"
     if request.is_json:
         return "json"
     came = request.mimetype[:80] or "none"
     raise Problem(415, "Unsupported media type", f"expected Content-Type application/json or text/csv; got {came}")
+
+
+def _json(serving: Service) -> Batch:
+    body = request.get_data()
+    if records := sound(body, serving.records, serving.arrays):
+        return json_batch(records, _most(), sound=True)
+    return json_batch(read_json(body), _most())
 
 
 def _csv(serving: Service) -> Batch:

@@ -41,18 +41,20 @@ MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
 MLFLOW_UNUSED = ("params", "signature_name")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """The records of one request, as they came.
 
     pointers: where each stands in what was sent; faults: what was wrong with a record before its fields could be read,
-    by its number; table: the rows of text, if they came as a table, the header first.
+    by its number; table: the rows of text, if they came as a table, the header first; sound: whether they were checked
+    as they were read, and found good.
     """
 
     records: list[Any]
     pointers: list[str]
     faults: dict[int, Fault] = field(default_factory=dict)
     table: list[list[str]] = field(default_factory=list)
+    sound: bool = False
 
 
 def read_json(body: bytes) -> Any:
@@ -80,9 +82,9 @@ def _twice(names: Iterable[str]) -> str:
     return shown(", ".join(name for name, count in Counter(names).items() if count > 1))
 
 
-def json_batch(sent: Any, most: int) -> Batch:
+def json_batch(sent: Any, most: int, *, sound: bool = False) -> Batch:
     """Take one object, or an array of at most `most` objects; raises Problem 413."""
-    return _batch(sent, most) if isinstance(sent, list) else Batch([sent], [""])
+    return _batch(sent, most, sound=sound) if isinstance(sent, list) else Batch([sent], [""], sound=sound)
 
 
 def _batch(records: list[Any], most: int, **more: Any) -> Batch:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def digits_of(value: float) -> int:
     """Digits after the point: cents, or six digits in all where the unit is so large that cents tell too little."""
-    return 2 if value == 0 else max(2, 5 - math.floor(math.log10(abs(value))))
+    return 2 if abs(value) >= 1000 or value == 0 else max(2, 5 - math.floor(math.log10(abs(value))))
 
 
 def rounded(value: float) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 
-from app.checks import record_type
+from app.checks import array_type, record_type
 from app.problems import Problem
 from modelbundle.bundle import current_folder, load_bundle
 
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
+    from app.checks import Record
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 
 
 @dataclass(frozen=True)
 class Service:
-    """A verified bundle and the type of its records.
+    """A verified bundle, the type of its records, and that of arrays of them.
 
     documents: /openapi.json as it was made, by the most records of a request. It goes when the bundle goes.
     """
 
     bundle: Bundle
-    records: TypeAdapter[dict[str, Any]]
+    records: TypeAdapter[Record]
+    arrays: TypeAdapter[list[Record]]
     documents: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -40,7 +42,7 @@ class Service:
 def load_service(models: Path, version: str = "") -> Service:
     """Load the registry's current bundle, or the version that is pinned. Raises BundleProblem."""
     bundle = load_bundle(current_folder(models, version))
-    return Service(bundle, record_type(bundle.contract))
+    return Service(bundle, record_type(bundle.contract), array_type(bundle.contract))
 
 
 def service() -> Service:
@@ -48,10 +50,11 @@ def service() -> Service:
 
     Raises the Problem 503, with the reason, if no bundle passed its verification.
     """
-    if "service" not in g:
-        g.service = current_app.extensions["service"]
-    if g.service is None:
+    serving: Service | None = g.get("service")
+    if serving is None:
+        serving = g.service = current_app.extensions["service"]
+    if serving is None:
         # none is refused where the first good one came in between
         reason = current_app.extensions["following"].refused.get("reason", "it was being loaded; ask again")
         raise Problem(503, "No verified model", reason)
-    return g.service
+    return serving
