@@ -1,0 +1,191 @@
+"""Small requests that have arrived whole: the worker's main loop answers them at once, and never waits for a client."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.worker import SMALL_BYTES
+from modelbundle.contract import Contract
+from tests.app.conftest import SECONDS
+from tests.helpers.asking import ask, connected, head, rest_of, workers
+from tests.helpers.serving import free_port, serving
+from tests.modelbundle.conftest import COLUMNS, small_bundle, vouch, write_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.run
+
+
+def whole(record: Any, *lines: str, path: str = "/predict") -> bytes:
+    body = json.dumps(record).encode()
+    return head(path, f"Content-Length: {len(body)}", *lines) + body
+
+
+def price_in(answer: bytes) -> float:
+    (one,) = json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"]
+    return one["prediction"]
+
+
+def next_answer(client: socket.socket) -> bytes:
+    """One answer on a connection that stays open."""
+    answer = b""
+    while b"\r\n\r\n" not in answer or not answer.endswith(b"}\n"):
+        answer += client.recv(65536)
+    return answer
+
+
+def seconds_to_a_price(port: int, record: Any) -> float:
+    began = time.monotonic()
+    with connected(port, whole(record, "Connection: close")) as client:
+        assert b"200 OK" in rest_of(client)
+    return time.monotonic() - began
+
+
+def held_up(port: int, stack: ExitStack) -> None:
+    """Keep both threads of the server waiting."""
+    for _ in range(2):
+        stack.enter_context(connected(port, b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Fo"))
+    time.sleep(0.5)
+
+
+def test_a_price_needs_no_thread(rude: int, records: list[dict[str, Any]]):
+    with ExitStack() as stack:
+        held_up(rude, stack)
+        waited = [seconds_to_a_price(rude, record) for record in records[:5]]
+
+    assert max(waited) < 0.5
+
+
+def test_one_connection_may_ask_again_and_again(rude: int, records: list[dict[str, Any]], prices: list[float]):
+    found = []
+    with ExitStack() as stack:
+        held_up(rude, stack)
+        client = stack.enter_context(connected(rude))
+        time.sleep(0.1)  # until it is taken for one that says nothing
+        for record in records[:20]:
+            client.sendall(whole(record))
+            found.append(price_in(next_answer(client)))
+
+    assert found == prices[:20]
+
+
+@pytest.mark.parametrize("length", [1, 40, 150, -150, -40, -1])
+def test_a_request_in_two_pieces_holds_nobody_up(
+    rude: int, records: list[dict[str, Any]], prices: list[float], length: int
+):
+    sent = whole(records[0], "Connection: close")
+    with connected(rude, sent[:length]) as client:
+        time.sleep(0.1)
+        waited = seconds_to_a_price(rude, records[1])
+        client.sendall(sent[length:])
+        answer = rest_of(client)
+
+    assert waited < 0.5
+    assert price_in(answer) == prices[0]
+
+
+def test_requests_that_come_together_are_all_answered_in_their_order(
+    rude: int, records: list[dict[str, Any]], prices: list[float]
+):
+    sent = b"".join(whole(record) for record in records[:9]) + whole(records[9], "Connection: close")
+    with connected(rude, sent) as client:
+        answers = rest_of(client).split(b"HTTP/1.1 200 OK")[1:]
+
+    assert [price_in(answer) for answer in answers] == prices[:10]
+
+
+def test_a_body_may_look_like_a_request(rude: int, records: list[dict[str, Any]]):
+    """And come when the header before it was read already, together with the request before that."""
+    decoy = whole(records[0])
+    begun = head("/predict", "Content-Length: 9000")
+    before = whole(records[1], f"X-Padding: {'x' * (8192 - len(whole(records[1], 'X-Padding: ')) - len(begun))}")
+    with connected(rude, before + begun + decoy):
+        time.sleep(0.2)
+        assert len(before + begun) == 8192  # what gunicorn reads at a time
+        assert seconds_to_a_price(rude, records[1]) < 0.5
+
+
+NOT_WHOLE: dict[str, Callable[[bytes], bytes]] = {
+    "a body that is shorter than its length": lambda body: head("/predict", f"Content-Length: {len(body) + 1}") + body,
+    "a length in another header": lambda body: (
+        head("/predict", f"X-Content-Length: {len(body)}", f"Content-Length: {len(body) + 1}") + body
+    ),
+    "a length that a chunked body contradicts": lambda body: (
+        head("/predict", f"Content-Length: {len(body)}", "Transfer-Encoding: chunked") + body
+    ),
+    "chunks without an end": lambda body: head("/predict", "Transfer-Encoding: chunked") + b"5\r\n" + body[:5],
+    "no end of the header": lambda body: b"POST /predict HTTP/1.1\r\nContent-Length: 2\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", NOT_WHOLE.values(), ids=NOT_WHOLE)
+def test_what_only_looks_whole_is_left_to_the_threads(rude: int, records: list[dict[str, Any]], sent: Any):
+    with connected(rude, sent(json.dumps(records[0]).encode())):
+        time.sleep(0.2)
+        assert seconds_to_a_price(rude, records[1]) < 0.5
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_small_ends_where_it_is_said_to(rude: int, records: list[dict[str, Any]], prices: list[float], padding: int):
+    """The largest small one is answered beside threads that wait, and one byte more waits with them."""
+    most = SMALL_BYTES - len(whole(records[0], "Connection: close", "X-Padding: "))
+    sent = whole(records[0], "Connection: close", f"X-Padding: {'x' * (most + padding)}")
+    with ExitStack() as stack:
+        held_up(rude, stack)
+        began = time.monotonic()
+        client = stack.enter_context(connected(rude, sent))
+        answer = rest_of(client)
+        waited = time.monotonic() - began
+
+    assert price_in(answer) == prices[0]
+    assert len(sent) == SMALL_BYTES + padding
+    assert (waited > SECONDS - 1) == bool(padding)
+
+
+def deaf(port: int) -> socket.socket:
+    """A connection whose client reads nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.settimeout(0.5)
+    return client
+
+
+def test_who_does_not_read_its_answers_holds_nobody_up(rude: int, records: list[dict[str, Any]]):
+    with deaf(rude) as client:
+        try:
+            for _ in range(20):
+                client.sendall(whole(records[0]) * 200)
+        except TimeoutError:  # the server takes no more
+            pass
+        waited = [seconds_to_a_price(rude, record) for record in records[:5]]
+
+    assert max(waited) < 0.5
+
+
+def test_a_long_answer_to_a_small_request_that_nobody_reads_is_given_up(tmp_path: Path):
+    """Here a thousand empty records break the contract in ten thousand ways, each with a long name."""
+    long_names = {f"{number}{'x' * 300}": {"kind": "numeric", "required": True} for number in range(8)}
+    folder = write_bundle(tmp_path, small_bundle(Contract.model_validate({"columns": COLUMNS}), 9))
+    (tmp_path / "current").write_text(vouch(folder, contract={"columns": COLUMNS | long_names}).name)
+    port, body = free_port(), b'{"instances":[' + b",".join([b"{}"] * 1200) + b"]}"
+    with serving(tmp_path, port, WORKERS="1") as server, deaf(port) as client:
+        (worker,) = workers(server)
+        client.sendall(head("/invocations", f"Content-Length: {len(body)}") + body)
+        time.sleep(0.1)
+        began = time.monotonic()
+        status = ask(port, "/healthz").status
+        waited = time.monotonic() - began
+
+        assert len(body) < SMALL_BYTES
+        assert status == 200
+        assert 0.5 < waited < 3  # less would mean that the buffers hold the answer
+        assert workers(server) == [worker]
