@@ -105,6 +105,14 @@ def rows(response: TestResponse) -> list[list[str]]:
     return list(csv.reader(io.StringIO(response.text, newline=""), strict=True))
 
 
+@pytest.mark.parametrize("body", ['{"Zone":"RL","Class":60,"Area":3.5,"Area":4}', '[{"Class":60,"Area":1,"Area":1}]'])
+def test_a_name_that_stands_twice_is_refused(client: FlaskClient, body: str):
+    """As the two may differ, nobody knows which one is meant."""
+    refused = client.post("/predict", data=body, content_type="application/json")
+
+    assert (refused.status_code, json.loads(refused.text)["detail"]) == (400, 'names stand twice in one object: "Area"')
+
+
 def test_an_ordinary_record_gets_its_price_and_no_warning(service: Service):
     assert answers(service, RECORD) == [{"prediction": 12.5, "warnings": []}]
 

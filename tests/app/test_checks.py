@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.checks import Fault, faults_of, record_type
+from app.checks import Fault, array_type, faults_of, record_type, sound
 from modelbundle.contract import Contract
 
 PRICE = {"role": "target", "kind": "numeric"}
@@ -117,3 +117,46 @@ def test_the_schema_of_a_record_is_that_of_its_check():
     }  # fmt: skip
     assert {"type": "integer"} in schema["properties"]["Zone"]["anyOf"]
     assert "Price" not in schema["properties"]
+
+
+LAND = {"Zone": {"kind": "categorical", "required": True}, "Area": {"kind": "numeric", "minimum": 2}}
+
+
+def read_at_once(body: bytes) -> Any:
+    contract = Contract.model_validate({"columns": LAND | {"Price": PRICE}})
+    return sound(body, record_type(contract), array_type(contract))
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        (b'{"Zone": "RL", "Area": 3}', {"Zone": "RL", "Area": 3}),
+        (b' {"Zone": 60.0, "Area": null} ', {"Zone": 60, "Area": None}),
+        (b'[{"Zone": "RL"}, {"Zone": "\\u00e9", "Area": 2.5}]', [{"Zone": "RL"}, {"Zone": "é", "Area": 2.5}]),
+    ],
+)
+def test_what_keeps_to_the_contract_is_read_and_checked_in_one_go(body: bytes, records: Any):
+    assert read_at_once(body) == records
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Zone": "RL", "Zone": "RM"}',
+        b'[{"Zone": "RL"}, {"Zone": "RL", "Zone": "RL"}]',
+        b'{"Zone": "RL", "Area": 1}',
+        b'{"Area": 3}',
+        b'{"Zone": "RL", "Garden": 1}',
+        b'[{"Zone": "RL"}, 5]',
+        b'{"Zone": "RL"',
+        b'{"Zone": "RL", "Area": NaN}',
+        b'{"Zone": "\\ud800"}',
+        b"",
+    ],
+)
+def test_what_needs_a_closer_look_gets_one(body: bytes):
+    assert read_at_once(body) is None
+
+
+def test_a_colon_in_a_text_looks_like_a_name_too_many_and_costs_a_closer_look():
+    assert read_at_once(b'{"Zone": "RL: low"}') is None

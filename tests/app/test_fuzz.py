@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app import create_app
+from app.checks import sound
 from app.reading import CHARSETS
 from app.settings import Settings
 from modelbundle.bundle import load_bundle
@@ -340,6 +341,36 @@ def test_whatever_is_sent_gets_an_answer_or_a_reason(app: Flask, path: str, coun
     assert statuses.total() >= counts[path]
     # the generators get beyond the first line of defence
     assert all(statuses[status] >= counts[path] / 100 for status in (200, 400, 415, 422)), statuses
+
+
+@pytest.mark.parametrize("counts", [QUICK, pytest.param(THOROUGH, marks=pytest.mark.slow)], ids=["quick", "thorough"])
+def test_it_does_not_matter_which_way_a_body_is_read(app: Flask, counts: dict[str, int], monkeypatch: Any):
+    """What was read and checked in one go is answered as if it had been read first and then checked."""
+    client, went = app.test_client(), Counter[bool]()
+
+    def watched(*arguments: Any) -> Any:
+        found = sound(*arguments)
+        went[found is not None] += 1
+        return found
+
+    def careful(*arguments: Any) -> None:
+        return None
+
+    @settings(SETTINGS, max_examples=counts["/predict"], derandomize=counts is QUICK)
+    @given(json_bodies(BATCHES), QUERIES)
+    def ask(body: bytes, query: str) -> None:
+        found = []
+        for way in (watched, careful):
+            monkeypatch.setattr("app.predict.sound", way)
+            answer = client.post(f"/predict{query}", data=body, content_type="application/json")
+            told = json.loads(answer.text)
+            told.pop("request_id", None)
+            found.append((answer.status_code, told))
+        assert found[0] == found[1]
+
+    ask()
+
+    assert min(went[True], went[False]) >= counts["/predict"] / 10
 
 
 def test_the_thorough_run_is_of_ten_thousand_bodies():
