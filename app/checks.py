@@ -61,7 +61,8 @@ def _field(column: Column, label: str) -> Any:
 
 
 def _whole_number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    # larger ones are not written out, but as 1e+16, and by then neighbours are the same number
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e16 else value
 
 
 def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]) -> Record | list[Record] | None:

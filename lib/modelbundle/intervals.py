@@ -50,8 +50,10 @@ class Intervals(BaseModel):
         if right in (0, len(self.at)):
             end = 0 if right == 0 else -1
             return self.below[end], self.above[end]
-        on_scale = math.log if self.scale == "log" else float
-        low, high, here = on_scale(self.at[right - 1]), on_scale(self.at[right]), on_scale(prediction)
+        low, high, here = self.at[right - 1], self.at[right], prediction
+        if self.scale == "log":
+            low, high, here = math.log(low), math.log(high), math.log(here)
         share = (here - low) / (high - low)
-        below, above = (each[right - 1] + share * (each[right] - each[right - 1]) for each in (self.below, self.above))
-        return below, above
+        below, next_below = self.below[right - 1 : right + 1]
+        above, next_above = self.above[right - 1 : right + 1]
+        return below + share * (next_below - below), above + share * (next_above - above)

@@ -26,7 +26,7 @@ def test_a_category_is_a_string_or_a_whole_number(value: Any):
     assert faults({"Zone": {"kind": "categorical", "categories": ["RL"]}}, {"Zone": value}) == []
 
 
-@pytest.mark.parametrize("value", [True, 60.5, [], {}, "", float("nan"), float("inf"), "\ud800"])
+@pytest.mark.parametrize("value", [True, 60.5, 1e16, -1e79, [], {}, "", float("nan"), float("inf"), "\ud800"])
 def test_anything_else_is_no_category(value: Any):
     (detail,) = details({"Zone": {"kind": "categorical"}}, {"Zone": value})
 
