@@ -65,9 +65,9 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.begun
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = g.request_id
+    own = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in HEADERS.items() if name.lower() not in own])
+    response.headers.add("X-Request-ID", g.request_id)
     route = request.url_rule.rule if request.url_rule else "unknown"
     metrics.count_request(request.method, route, response.status_code, seconds)
     if log.isEnabledFor(logging.INFO):

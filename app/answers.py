@@ -44,22 +44,22 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
     faults = {} if batch.sound else _all_faults(batch, service)
-    priced: dict[int, Answer] = {}
+    good = {number: record for number, record in enumerate(batch.records) if number not in faults}
+    answers: dict[int, Answer] = {}
     if partial or not faults:
-        good = [number for number in range(len(batch.records)) if number not in faults]
-        asked = _asked([batch.records[number] for number in good], service.bundle, explain=explain)
-        for number, (value, reasons) in zip(good, asked, strict=True):
+        asked = _asked(list(good.values()), service.bundle, explain=explain)
+        for (number, record), (value, reasons) in zip(good.items(), asked, strict=True):
             interval = _interval(value, service.bundle)
             if lacking := _lacking(value, reasons, interval):
                 faults[number] = [fault(batch.pointers[number], *lacking)]
             else:
-                priced[number] = _priced(batch.records[number], value, reasons, interval, service.bundle)
+                answers[number] = _priced(record, value, reasons, interval, service.bundle)
     if faults and not partial:
         raise refused([each for found in faults.values() for each in found], len(faults))
-    return [
-        _identified(record, service.contract) | (priced[number] if number in priced else {"errors": faults[number]})
-        for number, record in enumerate(batch.records)
-    ]
+    answers |= {
+        number: _identified(batch.records[number], service.contract) | {"errors": faults[number]} for number in faults
+    }
+    return [answers[number] for number in range(len(batch.records))]
 
 
 def _asked(records: list[Any], bundle: Bundle, *, explain: bool) -> list[tuple[float, Contributions | None]]:
@@ -105,7 +105,8 @@ def _interval(value: float, bundle: Bundle) -> Interval:
 def _priced(
     record: dict[str, Any], value: float, reasons: Contributions | None, interval: Interval, bundle: Bundle
 ) -> Answer:
-    priced: Answer = {"prediction": rounded(value)}
+    priced = _identified(record, bundle.contract)
+    priced["prediction"] = rounded(value)
     if bundle.intervals:
         low, high = interval
         priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}

@@ -68,7 +68,7 @@ def answered(batch: Batch, serving: Service, *, partial: bool = False, explain: 
 
 def _json_response(document: dict[str, Any]) -> Response:
     try:
-        return Response(to_json(document) + b"\n", mimetype="application/json")
+        return Response(to_json(document) + b"\n", content_type="application/json")
     except PydanticSerializationError:  # an identifier that is no Unicode, which JSON can escape
         return current_app.json.response(document)
 

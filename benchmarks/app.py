@@ -62,8 +62,8 @@ with open(sys.argv[1], "rb") as file:
 def main() -> None:
     """Give each side its turns, and print the medians of the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=2, help="of a turn (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of each side (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="of a turn (default: %(default)s)")
     parser.add_argument("--mlflow", type=Path, help="the environment that MLflow is installed in, such as .venv-mlflow")
     options = parser.parse_args()
     if not shutil.which("wrk"):
