@@ -7,7 +7,14 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from typing_extensions import TypedDict
 
 from modelbundle.amounts import plain
@@ -56,13 +63,13 @@ def _field(column: Column, label: str) -> Any:
         kind = kind | None
     if column.kind == "categorical":
         # 60.0 is a whole number in JSON: a client that has nothing but floats writes it so
-        kind = Annotated[kind, BeforeValidator(_whole_number)]
+        kind = Annotated[kind, WrapValidator(_whole_number)]
     return Annotated[kind, told] if column.required else NotRequired[Annotated[kind, told]]
 
 
-def _whole_number(value: Any) -> Any:
-    # larger ones are not written out, but as 1e+16, and by then neighbours are the same number
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e16 else value
+def _whole_number(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    check(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return value  # as it came: how it is written tells the category
 
 
 def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]) -> Record | list[Record] | None:

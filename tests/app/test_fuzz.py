@@ -42,7 +42,7 @@ SETTINGS = settings(
 
 # What each field may hold, with the limits and a value beyond what training saw among them.
 CATEGORIES = {
-    "MSSubClass": [20, 60, 60.0, "60", "60.0", 75, "never seen"],
+    "MSSubClass": [20, 60, 60.0, "60", "60.0", 75, 1e16, -0.0, "never seen"],
     "MSZoning": ["RL", "RM", "C (all)", "never, seen"],
     "LotConfig": ["Inside", 'Cor"ner', "FR2"],
     "BldgType": ["1Fam", "2fmCon", "é"],
