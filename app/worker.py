@@ -16,6 +16,8 @@ from gunicorn.workers import gthread
 from app.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gunicorn.workers.gthread import TConn
 
 # "call me again when the client has sent something, or close the connection after some seconds"
@@ -51,15 +53,19 @@ class DeadlineWorker(gthread.ThreadWorker):
         """Deal with a connection on which something may have come: at once, or in a thread."""
         came = _came(conn)
         if came is None and self.alive and not conn.initialized:
-            self._finish(conn, WAIT)
+            self._do(conn, lambda conn: WAIT)
         elif came and _is_small_and_whole(came):
-            self._finish(conn, self._handle_at_once(conn))
+            self._do(conn, self._handle_at_once)
         else:
             super().enqueue_req(conn)
 
-    def _finish(self, conn: TConn, result: Any) -> None:
+    def _do(self, conn: TConn, handle: Callable[[TConn], Any]) -> None:
+        """What a thread would do, here; an error ends the connection and not the main loop."""
         done: Future[Any] = Future()
-        done.set_result(result)
+        try:
+            done.set_result(handle(conn))
+        except Exception as error:
+            done.set_exception(error)
         self.finish_request(conn, done)
 
     def _handle_at_once(self, conn: TConn) -> Any:

@@ -102,7 +102,6 @@ def _trees(node: Mapping[str, Any]) -> Model:
     feature, threshold = features.take(question), thresholds.take(question)
     # whether the inputs are rounded to single precision before they are compared
     precision = np.float32 if node["single"] else np.float64
-
     next_question, next_child = question.take, child.take
 
     def one(row: Row) -> float:
