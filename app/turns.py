@@ -3,7 +3,7 @@
 Python runs one thread at a time anyhow. But numpy lets go of the interpreter in each of its many short calls, another
 thread takes it, and the first one waits until that has finished its own request: with eight busy threads a price took
 several times as long. So a request that was received computes to its end before the next one begins. Most small ones
-come whole and see no thread at all (worker.py); this is for those that come in pieces, and for arrays and tables.
+come whole and see no thread at all (worker.py); this is for the larger among them, and those that come in pieces.
 """
 
 from __future__ import annotations

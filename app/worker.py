@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # "call me again when the client has sent something, or close the connection after some seconds"
 WAIT = gthread._DEFER
 UNREAD_BYTES = 65_536  # what a client may still send after it was answered
-# A request for the price of one record: with so many bytes in all, and so a short answer.
+# A request for the prices of one record or a few: with so many bytes in all, and so a short answer.
 SMALL_BYTES = 4096
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(.*?)[ \t]*(?:\r|$)")
 # What says that there is more to a body than its length.
@@ -118,16 +118,16 @@ def _came(conn: TConn) -> bytes | None:
 
 
 def _is_small_and_whole(came: bytes) -> bool:
-    """Whether this is a POST of one JSON object from its first byte to its last, so that nothing must be waited for.
+    """Whether this is a small POST from its first byte to its last, so that nothing must be waited for.
 
     Whatever is unusual is not: the threads and gunicorn's parser are there for it.
     """
-    head, _, body = came.partition(b"\r\n\r\n")
+    head, end, body = came.partition(b"\r\n\r\n")
     head = head.lower()
     return (
         len(came) <= SMALL_BYTES
+        and bool(end)
         and head.startswith(b"post /")
-        and body.startswith(b"{")
         and LENGTH.findall(head) == [str(len(body)).encode()]
         and not any(name in head for name in UNUSUAL)
     )

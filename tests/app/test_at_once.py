@@ -56,10 +56,10 @@ def held_up(port: int, stack: ExitStack) -> None:
     time.sleep(0.5)
 
 
-def test_a_price_needs_no_thread(rude: int, records: list[dict[str, Any]]):
+def test_prices_need_no_thread(rude: int, records: list[dict[str, Any]]):
     with ExitStack() as stack:
         held_up(rude, stack)
-        waited = [seconds_to_a_price(rude, record) for record in records[:5]]
+        waited = [seconds_to_a_price(rude, few) for few in (*records[:5], records[:1], records[:10])]
 
     assert max(waited) < 0.5
 
@@ -123,6 +123,7 @@ NOT_WHOLE: dict[str, Callable[[bytes], bytes]] = {
     ),
     "chunks without an end": lambda body: head("/predict", "Transfer-Encoding: chunked") + b"5\r\n" + body[:5],
     "no end of the header": lambda body: b"POST /predict HTTP/1.1\r\nContent-Length: 2\r\n",
+    "no end of the header, and no body": lambda body: b"POST /predict HTTP/1.1\r\nContent-Length: 0\r\nHo",
 }
 
 
