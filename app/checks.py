@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 from pydantic import (
     ConfigDict,
+    FailFast,
     Field,
     TypeAdapter,
     ValidationError,
@@ -33,22 +34,26 @@ Fault = dict[str, str]
 
 def record_type(contract: Contract) -> TypeAdapter[Record]:
     """Make the type of one record from the contract; validation and the schema in OpenAPI both come from it."""
-    return TypeAdapter(_record(contract))
+    return TypeAdapter(_record(contract, extra="forbid"))
 
 
-def array_type(contract: Contract) -> TypeAdapter[list[Record]]:
-    """Make the type of an array of such records."""
-    return TypeAdapter(list[_record(contract)])
+def reading_types(contract: Contract) -> tuple[TypeAdapter[Record], TypeAdapter[list[Record]]]:
+    """Make the types of one record and of an array of them that `sound` reads.
+
+    They notice the first fault and no more, and pass over unknown names: a body of nonsense may hold millions.
+    """
+    record = _record(contract, extra="ignore")
+    return TypeAdapter(record), TypeAdapter(Annotated[list[record], FailFast()])
 
 
-def _record(contract: Contract) -> Any:
+def _record(contract: Contract, extra: Literal["forbid", "ignore"]) -> Any:
     fields = {name: _field(contract.columns[name], contract.label(name)) for name in contract.features}
     if name := contract.identifier:
         told = Field(title=name, description=contract.columns[name].description)
         finite = Annotated[float, Field(allow_inf_nan=False)]
         fields = {name: NotRequired[Annotated[str | int | finite | None, told]], **fields}
     record = TypedDict("Record", fields)
-    record.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    record.__pydantic_config__ = ConfigDict(extra=extra, strict=True)
     return record
 
 
@@ -82,8 +87,8 @@ def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Re
     except ValidationError:
         return None
     members = sum(map(len, found)) if isinstance(found, list) else len(found)
-    # Of names that stand twice pydantic takes the last one. Then there are more colons than members, as there are where
-    # a text holds one.
+    # There are more colons than members where a name is unknown, where one stands twice, of which pydantic takes the
+    # last, and where a text holds one.
     return found if body.count(b":") == members else None
 
 

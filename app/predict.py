@@ -97,7 +97,7 @@ def _flags(*known: str) -> list[bool]:
 
 
 def _wants_csv() -> bool:
-    if "text/" not in request.environ.get("HTTP_ACCEPT", "").lower():  # most clients take anything, or say nothing
+    if request.environ.get("HTTP_ACCEPT", "*/*") in ("*/*", "application/json"):  # as nearly all say it
         return False
     return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
 
@@ -118,7 +118,7 @@ def _body_kind() -> str:
 
 def _json(serving: Service) -> Batch:
     body = request.get_data()
-    if records := sound(body, serving.records, serving.arrays):
+    if records := sound(body, *serving.reading):
         return json_batch(records, _most(), sound=True)
     return json_batch(read_json(body), _most())
 

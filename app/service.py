@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 
-from app.checks import array_type, record_type
+from app.checks import reading_types, record_type
 from app.problems import Problem
 from modelbundle.bundle import current_folder, load_bundle
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """A verified bundle, the type of its records, and that of arrays of them.
+    """A verified bundle, the type of its records, and those that they are read with, alone and in an array.
 
     documents: /openapi.json as it was made, by the most records of a request. It goes when the bundle goes.
     """
 
     bundle: Bundle
     records: TypeAdapter[Record]
-    arrays: TypeAdapter[list[Record]]
+    reading: tuple[TypeAdapter[Record], TypeAdapter[list[Record]]]
     documents: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -42,7 +42,7 @@ class Service:
 def load_service(models: Path, version: str = "") -> Service:
     """Load the registry's current bundle, or the version that is pinned. Raises BundleProblem."""
     bundle = load_bundle(current_folder(models, version))
-    return Service(bundle, record_type(bundle.contract), array_type(bundle.contract))
+    return Service(bundle, record_type(bundle.contract), reading_types(bundle.contract))
 
 
 def service() -> Service:

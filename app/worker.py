@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import re
 import socket
 import struct
+import termios
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 # "call me again when the client has sent something, or close the connection after some seconds"
 WAIT = gthread._DEFER
 UNREAD_BYTES = 65_536  # what a client may still send after it was answered
-# A request for the prices of one record or a few: with so many bytes in all, and so a short answer.
-SMALL_BYTES = 4096
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(.*?)[ \t]*(?:\r|$)")
+# A request for the prices of one record or a few: with so many bytes in all and so many objects, so a short answer.
+SMALL_BYTES, FEW = 4096, 4
+LENGTH, TYPE = (re.compile(rb"\r\ncontent-%b:[ \t]*(.*?)[ \t]*(?=\r|$)" % name) for name in (b"length", b"type"))
 # What says that there is more to a body than its length.
 UNUSUAL = (b"transfer-encoding", b"expect", b"upgrade")
 # How long sending may make no progress: seconds and microseconds, where 0 means for ever.
@@ -54,7 +56,7 @@ class DeadlineWorker(gthread.ThreadWorker):
         came = _came(conn)
         if came is None and self.alive and not conn.initialized:
             self._do(conn, lambda conn: WAIT)
-        elif came and _is_small_and_whole(came):
+        elif came and _is_small_and_whole(came) and _has_read_its_answers(conn):
             self._do(conn, self._handle_at_once)
         else:
             super().enqueue_req(conn)
@@ -69,7 +71,7 @@ class DeadlineWorker(gthread.ThreadWorker):
         self.finish_request(conn, done)
 
     def _handle_at_once(self, conn: TConn) -> Any:
-        # The answer may be long all the same, or one of many, and the client refuse to read: then this gives up.
+        # The answer may be long all the same, and the client refuse to read: then this gives up.
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SHORTLY)
         result = self.handle(conn)
         with contextlib.suppress(OSError):  # it is closed
@@ -118,9 +120,10 @@ def _came(conn: TConn) -> bytes | None:
 
 
 def _is_small_and_whole(came: bytes) -> bool:
-    """Whether this is a small POST from its first byte to its last, so that nothing must be waited for.
+    """Whether this is a POST of one flat JSON object, or an array of a few, from its first byte to its last.
 
-    Whatever is unusual is not: the threads and gunicorn's parser are there for it.
+    So neither the rest of it must be waited for, nor that the client reads a long answer. Whatever is unusual is left
+    to the threads and to gunicorn's parser.
     """
     head, end, body = came.partition(b"\r\n\r\n")
     head = head.lower()
@@ -129,8 +132,20 @@ def _is_small_and_whole(came: bytes) -> bool:
         and bool(end)
         and head.startswith(b"post /")
         and LENGTH.findall(head) == [str(len(body)).encode()]
+        and TYPE.findall(head) == [b"application/json"]
         and not any(name in head for name in UNUSUAL)
+        and body.startswith((b"{", b"["))
+        and b"[" not in body[1:]
+        and body.count(b"{") <= FEW
     )
+
+
+def _has_read_its_answers(conn: TConn) -> bool:
+    """Whether nothing that was sent is on its way, so that there is room for a short answer."""
+    try:
+        return fcntl.ioctl(conn.sock, termios.TIOCOUTQ, bytes(4)) == bytes(4)
+    except OSError:  # gone; or a system that does not tell
+        return False
 
 
 def _see_off(conn: TConn) -> Any:

@@ -361,6 +361,7 @@ def test_a_partial_table_has_errors_in_place_of_predictions(client: FlaskClient)
 @pytest.mark.parametrize(
     ("accept", "mimetype"),
     [
+        ("application/json;q=0.1, */*;q=0.9", "text/csv"),
         ("", "application/json"),
         ("*/*", "application/json"),
         ("text/html", "application/json"),

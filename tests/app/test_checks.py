@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from app.checks import Fault, array_type, faults_of, record_type, sound
+from app.checks import Fault, faults_of, reading_types, record_type, sound
 from modelbundle.contract import Contract
 
 PRICE = {"role": "target", "kind": "numeric"}
@@ -122,9 +123,12 @@ def test_the_schema_of_a_record_is_that_of_its_check():
 LAND = {"Zone": {"kind": "categorical", "required": True}, "Area": {"kind": "numeric", "minimum": 2}}
 
 
+def land_types() -> Any:
+    return reading_types(Contract.model_validate({"columns": LAND | {"Price": PRICE}}))
+
+
 def read_at_once(body: bytes) -> Any:
-    contract = Contract.model_validate({"columns": LAND | {"Price": PRICE}})
-    return sound(body, record_type(contract), array_type(contract))
+    return sound(body, *land_types())
 
 
 @pytest.mark.parametrize(
@@ -156,6 +160,26 @@ def test_what_keeps_to_the_contract_is_read_and_checked_in_one_go(body: bytes, r
 )
 def test_what_needs_a_closer_look_gets_one(body: bytes):
     assert read_at_once(body) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" + b"{}," * 1000 + b"{}]", b'[1, 2, {"x": 1}]', b'[{"Area": "?", "Zone": 1.5}, {}]']
+)
+def test_a_body_of_nonsense_is_not_read_to_its_end(body: bytes):
+    """The faults of millions of records would take gigabytes."""
+    _, arrays = land_types()
+    with pytest.raises(ValidationError) as refused:
+        arrays.validate_json(body)
+
+    assert refused.value.error_count() <= 3  # a union reports once for each of its types
+
+
+def test_a_thousand_unknown_names_are_no_thousand_faults():
+    names = ", ".join(f'"x{number}": 1' for number in range(1000))
+    record, _ = land_types()
+
+    assert record.validate_json(f'{{"Zone": "RL", {names}}}') == {"Zone": "RL"}
+    assert read_at_once(f'{{"Zone": "RL", {names}}}'.encode()) is None
 
 
 def test_a_colon_in_a_text_looks_like_a_name_too_many_and_costs_a_closer_look():
