@@ -43,7 +43,7 @@ class DeadlineWorker(gthread.ThreadWorker):
     wait among the idle ones.
 
     Threads are there to wait for clients. To hand a small request to one, and its connection back, takes longer than to
-    answer it: the main loop does that itself, as soon as the request is there from end to end.
+    answer it: the main loop does that itself, once the request is there from end to end and the answer cannot be long.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
