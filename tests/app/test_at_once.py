@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.worker import FEW, SMALL_BYTES, _is_small_and_whole
+from app.worker import FEW, SMALL_BYTES, _has_read_its_answers, _is_small_and_whole
 from modelbundle.contract import Contract
 from tests.app.conftest import SECONDS
 from tests.helpers.asking import ask, connected, head, rest_of, workers
@@ -63,7 +62,7 @@ def test_prices_need_no_thread(rude: int, records: list[dict[str, Any]]):
         held_up(rude, stack)
         waited = [seconds_to_a_price(rude, few) for few in (*records[:5], records[:1], records[:FEW])]
 
-    assert max(waited) < 0.5
+    assert max(waited) < 1  # a thread would have been free after two seconds
 
 
 def test_one_connection_may_ask_again_and_again(rude: int, records: list[dict[str, Any]], prices: list[float]):
@@ -90,7 +89,7 @@ def test_a_request_in_two_pieces_holds_nobody_up(
         client.sendall(sent[length:])
         answer = rest_of(client)
 
-    assert waited < 0.5
+    assert waited < 1
     assert price_in(answer) == prices[0]
 
 
@@ -112,7 +111,7 @@ def test_a_body_may_look_like_a_request(rude: int, records: list[dict[str, Any]]
     with connected(rude, before + begun + decoy):
         time.sleep(0.2)
         assert len(before + begun) == 8192  # what gunicorn reads at a time
-        assert seconds_to_a_price(rude, records[1]) < 0.5
+        assert seconds_to_a_price(rude, records[1]) < 1
 
 
 NOT_WHOLE: dict[str, Callable[[bytes], bytes]] = {
@@ -133,7 +132,7 @@ NOT_WHOLE: dict[str, Callable[[bytes], bytes]] = {
 def test_what_only_looks_whole_is_left_to_the_threads(rude: int, records: list[dict[str, Any]], sent: Any):
     with connected(rude, sent(json.dumps(records[0]).encode())):
         time.sleep(0.2)
-        assert seconds_to_a_price(rude, records[1]) < 0.5
+        assert seconds_to_a_price(rude, records[1]) < 1
 
 
 @pytest.mark.parametrize("padding", [0, 1])
@@ -163,25 +162,29 @@ def deaf(port: int) -> socket.socket:
 
 
 def test_who_does_not_read_its_answers_holds_nobody_up(rude: int, records: list[dict[str, Any]]):
-    over, waited = threading.Event(), []
+    with deaf(rude) as client:
+        try:
+            for _ in range(4000):
+                client.sendall(whole(records[:FEW]))
+        except (TimeoutError, ConnectionError):  # the server takes no more
+            pass
+        waited = seconds_to_a_price(rude, records[1])
 
-    def others() -> None:
-        while not over.is_set():
-            waited.append(seconds_to_a_price(rude, records[1]))
+    assert waited < 1
 
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(others)
-        for _ in range(2):
-            with deaf(rude) as client:
-                try:
-                    for _ in range(20):
-                        client.sendall(whole(records[0]) * 200)
-                except (TimeoutError, ConnectionError):  # the server takes no more
-                    pass
-        over.set()
-        asked.result()
 
-    assert max(waited) < 0.4
+def test_an_answer_that_is_still_on_its_way_is_noticed():
+    with socket.create_server(("127.0.0.1", 0)) as listener, deaf(listener.getsockname()[1]):
+        conn = SimpleNamespace(sock=listener.accept()[0])
+        with conn.sock:
+            assert _has_read_its_answers(conn)
+
+            conn.sock.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    conn.sock.send(bytes(65536))
+
+            assert not _has_read_its_answers(conn)
 
 
 def test_a_long_answer_to_a_small_request_that_nobody_reads_is_given_up(tmp_path: Path):
