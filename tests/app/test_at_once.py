@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.run
 
 
-def whole(record: Any, *lines: str, path: str = "/predict") -> bytes:
+def whole(record: Any, *lines: str) -> bytes:
     body = json.dumps(record).encode()
-    return head(path, f"Content-Length: {len(body)}", *lines) + body
+    return head("/predict", f"Content-Length: {len(body)}", *lines) + body
 
 
 def price_in(answer: bytes) -> float:
