@@ -21,6 +21,7 @@ import numpy as np
 from modelbundle.frame import canonical_category
 from modelbundle.plan_models import MODELS, Matrix, Model, Row
 from modelbundle.plan_steps import STEPS
+from modelbundle.plan_trees import trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,8 +109,8 @@ def _reader(read: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Row]:
 
 
 def _model(node: Mapping[str, Any]) -> Model:
-    composed = {"target": _target, "average": _average, "shaped": _shaped}
-    return (composed | MODELS)[node["kind"]](node)
+    others = {"target": _target, "average": _average, "shaped": _shaped, "trees": trees}
+    return (MODELS | others)[node["kind"]](node)
 
 
 def _target(node: Mapping[str, Any]) -> Model:

@@ -14,8 +14,8 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.pipeline import Pipeline
 
+from training import planning_parts, planning_trees
 from training.planning_parts import (
-    MODELS,
     Node,
     NotPlannable,
     describe_gaussian_process,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 NEVER_SEEN = "\0never seen"
+MODELS = planning_parts.MODELS | planning_trees.MODELS
 
 
 def describe(pipeline: Pipeline, contract: Contract) -> Node:

@@ -1,4 +1,4 @@
-"""The parts of a plan: what each stock transformer and model has learned, as plain arrays."""
+"""The parts of a plan: what each stock transformer, and each model but for trees, has learned, as plain arrays."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PPoly
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import (
-    ExtraTreesRegressor,
-    GradientBoostingRegressor,
-    HistGradientBoostingRegressor,
-    RandomForestRegressor,
-)
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.linear_model import LinearRegression, Ridge
@@ -114,88 +108,9 @@ def describe_gaussian_process(model: GaussianProcessRegressor, numbers: int) -> 
     raise NotPlannable(f"a Gaussian process with the kernel {kernel} is no model that a plan can express")
 
 
-def _forest(model: RandomForestRegressor | ExtraTreesRegressor) -> Node:
-    return _trees(
-        [_binary_tree(each.tree_) for each in model.estimators_], 1 / len(model.estimators_), 0.0, single=True
-    )
-
-
-def _boosting(model: GradientBoostingRegressor) -> Node:
-    if type(model.init_) is not DummyRegressor:
-        raise NotPlannable("gradient boosting that starts from a model of its own cannot be expressed")
-    trees = [_binary_tree(each.tree_) for each in model.estimators_.ravel()]
-    return _trees(trees, model.learning_rate, float(np.ravel(model.init_.constant_)[0]), single=True)
-
-
-def _hist_boosting(model: HistGradientBoostingRegressor) -> Node:
-    trees = []
-    for (predictor,) in model._predictors:
-        nodes = predictor.nodes
-        if nodes["is_categorical"].any():
-            raise NotPlannable("boosting that splits by category cannot be expressed")
-        leaf = nodes["is_leaf"].astype(bool)
-        children = (np.where(leaf, -1, nodes["left"].astype(int)), np.where(leaf, -1, nodes["right"].astype(int)))
-        trees.append((*children, nodes["feature_idx"], nodes["num_threshold"], nodes["value"]))
-    if model.loss not in ("squared_error", "absolute_error", "quantile"):
-        raise NotPlannable(f"boosting with the loss {model.loss!r} cannot be expressed")
-    return _trees(trees, 1.0, float(np.ravel(model._baseline_prediction)[0]), single=False)
-
-
-def _binary_tree(tree: Any) -> tuple[np.ndarray, ...]:
-    return tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.value[:, 0, 0]
-
-
-def _trees(trees: list[tuple[np.ndarray, ...]], scale: float, base: float, *, single: bool) -> Node:
-    """Put trees one behind the other, each renumbered so that the two children of a node are neighbours.
-
-    What is asked next lies close by, in the same line of the processor's cache: a node's children follow it, the one
-    with the larger subtree first.
-    """
-    features, thresholds, children, values, roots, deepest = [], [], [], [], [], 0
-    for left, right, feature, threshold, value in trees:
-        sizes = np.ones(len(left), dtype=int)
-        for node in reversed(range(len(left))):  # a parent stands before its children
-            if left[node] >= 0:
-                sizes[node] += sizes[left[node]] + sizes[right[node]]
-        roots.append(len(features))
-        order, place, waiting = [0], {0: roots[-1]}, [(0, 0)]
-        while waiting:
-            node, depth = waiting.pop()
-            deepest = max(deepest, depth)
-            if left[node] >= 0:
-                pair = [int(left[node]), int(right[node])]
-                place |= {child: roots[-1] + len(order) + side for side, child in enumerate(pair)}
-                order += pair
-                waiting += [(child, depth + 1) for child in sorted(pair, key=lambda child: sizes[child])]
-        for node in order:
-            split = left[node] >= 0
-            features.append(int(feature[node]) if split else 0)
-            thresholds.append(float(threshold[node]) if split else np.inf)
-            children.append(place[left[node]] if split else place[node])
-            values.append(0.0 if split else float(value[node]))
-    questions, question = np.unique(np.array([features, thresholds]), axis=1, return_inverse=True)
-    return {
-        "kind": "trees",
-        "roots": np.array(roots, dtype=np.int32),
-        "depth": deepest,
-        "features": questions[0].astype(np.int32),
-        "thresholds": questions[1],
-        "question": question.ravel().astype(np.int32),
-        "child": np.array(children, dtype=np.int32),
-        "value": np.array(values),
-        "scale": scale,
-        "base": base,
-        "single": single,
-    }
-
-
 MODELS = {
     LinearRegression: _linear,
     Ridge: _linear,
     SVR: _svr,
-    RandomForestRegressor: _forest,
-    ExtraTreesRegressor: _forest,
-    GradientBoostingRegressor: _boosting,
-    HistGradientBoostingRegressor: _hist_boosting,
     DummyRegressor: lambda model: {"kind": "constant", "value": float(np.ravel(model.constant_)[0])},
 }

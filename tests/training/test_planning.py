@@ -99,6 +99,24 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: 
     assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
 
 
+@pytest.mark.parametrize(("most", "exits"), [(2_000_000, 64), (2000, 8), (0, 1)])
+def test_of_deep_trees_the_first_levels_are_looked_up_as_far_as_memory_allows(
+    most: int, exits: int, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
+):
+    from training import planning_trees
+
+    monkeypatch.setattr(planning_trees, "MOST_LOOKED_UP", most)
+    pipeline = fitted("forest", table, contract)
+    plan, reason = make_plan(pipeline, contract, table)
+    trees = describe(pipeline, contract)["model"]["model"]
+
+    assert reason == ""
+    assert trees["exits"].shape[1] == exits
+    assert len(np.unique(trees["first_question"])) * len(trees["roots"]) <= most
+    assert trees["levels"] <= trees["depth"] - math.log2(exits)
+    assert largest_difference(plan, pipeline, contract, records_of(table, contract)) <= RELATIVE
+
+
 @pytest.mark.parametrize("kept", [["Zone", "Class"], ["Area", "Cellar"], ["Area"], ["Class"]])
 @pytest.mark.parametrize("name", ["linear", "svr", "matern0.5", "forest"])
 def test_a_contract_may_lack_numbers_or_categories(name: str, kept: list[str], table: pd.DataFrame, contract: Contract):
