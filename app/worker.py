@@ -28,6 +28,8 @@ UNREAD_BYTES = 65_536  # what a client may still send after it was answered
 # A request for the prices of one record or a few: with so many bytes in all and so many objects, so a short answer.
 SMALL_BYTES, FEW = 4096, 4
 LENGTH, TYPE = (re.compile(rb"\r\ncontent-%b:[ \t]*(.*?)[ \t]*(?=\r|$)" % name) for name in (b"length", b"type"))
+# What must be answered even when clients that do not read their answers keep all threads.
+PROBES = (b"get /healthz http/", b"get /readyz http/")
 # What says that there is more to a body than its length.
 UNUSUAL = (b"transfer-encoding", b"expect", b"upgrade")
 # How long sending may make no progress: seconds and microseconds, where 0 means for ever.
@@ -120,20 +122,21 @@ def _came(conn: TConn) -> bytes | None:
 
 
 def _is_small_and_whole(came: bytes) -> bool:
-    """Whether this is a POST of one flat JSON object, or an array of a few, from its first byte to its last.
+    """Whether this is a probe, or a POST of one flat JSON object or an array of a few, from its first byte to its last.
 
     So neither the rest of it must be waited for, nor that the client reads a long answer. Whatever is unusual is left
     to the threads and to gunicorn's parser.
     """
     head, end, body = came.partition(b"\r\n\r\n")
     head = head.lower()
+    if len(came) > SMALL_BYTES or not end or any(name in head for name in UNUSUAL):
+        return False
+    if head.startswith(PROBES):
+        return not body and not LENGTH.findall(head)
     return (
-        len(came) <= SMALL_BYTES
-        and bool(end)
-        and head.startswith(b"post /")
+        head.startswith(b"post /")
         and LENGTH.findall(head) == [str(len(body)).encode()]
         and TYPE.findall(head) == [b"application/json"]
-        and not any(name in head for name in UNUSUAL)
         and body.startswith((b"{", b"["))
         and b"[" not in body[1:]
         and body.count(b"{") <= FEW

@@ -65,6 +65,18 @@ def test_prices_need_no_thread(rude: int, records: list[dict[str, Any]]):
     assert max(waited) < 1  # a thread would have been free after two seconds
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_need_no_thread(rude: int, path: str):
+    with ExitStack() as stack:
+        held_up(rude, stack)
+        began = time.monotonic()
+        status = ask(rude, path).status
+        waited = time.monotonic() - began
+
+    assert status == 200
+    assert waited < 1
+
+
 def test_one_connection_may_ask_again_and_again(rude: int, records: list[dict[str, Any]], prices: list[float]):
     found = []
     with ExitStack() as stack:
@@ -214,7 +226,15 @@ def sent(body: bytes, *lines: str, length: int | None = None) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "request_", [sent(RECORD), sent(b"[%b]" % RECORD), sent(b"[%b]" % b",".join([RECORD] * FEW)), sent(b"{}")]
+    "request_",
+    [
+        sent(RECORD),
+        sent(b"[%b]" % RECORD),
+        sent(b"[%b]" % b",".join([RECORD] * FEW)),
+        sent(b"{}"),
+        head("/healthz", method="GET"),
+        head("/readyz", method="GET"),
+    ],
 )
 def test_what_can_be_answered_at_once(request_: bytes):
     assert _is_small_and_whole(request_)
@@ -236,6 +256,11 @@ def test_what_can_be_answered_at_once(request_: bytes):
         sent(RECORD, length=len(RECORD) - 1),
         sent(RECORD, f"X-Padding: {'x' * SMALL_BYTES}"),
         sent(RECORD).replace(b"POST", b"PUT"),
+        head("/metrics", method="GET"),
+        head("/healthzz", method="GET"),
+        head("/healthz", "Content-Length: 2", method="GET"),
+        head("/healthz", method="GET") + head("/healthz", method="GET"),
+        head("/healthz", method="GET")[:-2],
     ],
 )  # fmt: skip
 def test_what_is_left_to_the_threads(request_: bytes):
