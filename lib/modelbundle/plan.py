@@ -3,8 +3,7 @@
 It is data, not code: a JSON description and arrays in one .npz file, which is read without unpickling anything. Serving
 from it needs neither pandas nor scikit-learn. The pickle stays the truth; training compares the two.
 
-A plan reads a record into a row: the numeric features, numbers that categories stand for, products of these, then a
-column of 0 and 1 per category. Models take such rows; some reshape the first columns, the numbers. One record, the most
+A plan reads a record into a row of numbers. Models take such rows; some reshape the first columns. One record, the most
 frequent request, is answered from a list, and several are from a matrix: numpy takes as long for one row as for many.
 """
 
@@ -18,32 +17,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelbundle.frame import canonical_category
 from modelbundle.plan_models import MODELS, Matrix, Model, Row
+from modelbundle.plan_reading import Reader, reader
 from modelbundle.plan_steps import STEPS
 from modelbundle.plan_trees import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
 class Plan:
     """A pipeline that can be asked: `read` makes a record's row, `model` predicts the target for it."""
 
-    read: Callable[[Mapping[str, Any]], Row]
+    read: Reader
     model: Model
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict the target, in its own unit, for each record, in order. A value that is None or absent is missing."""
-        rows = [self.read(record) for record in records]
         with np.errstate(over="ignore", invalid="ignore"):  # as of the pickle: who asks looks at what comes out
-            if len(rows) == 1:
+            if len(records) == 1:
                 try:
-                    return [self.model.one(rows[0])]
+                    return [self.model.one(self.read.one(records[0]))]
                 except (ArithmeticError, ValueError):  # where Python raises, numpy tells inf or NaN
                     pass
-            return self.model.many(np.array(rows)).tolist()
+            return self.model.many(self.read.many(records)).tolist()
 
 
 def write_plan(description: dict[str, Any]) -> bytes:
@@ -79,33 +77,7 @@ def read_plan(data: bytes) -> Plan:
         return [with_arrays(item) for item in value] if isinstance(value, list) else value
 
     description = with_arrays(described)
-    return Plan(_reader(description["read"]), _model(description["model"]))
-
-
-def _reader(read: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Row]:
-    numbers = list(zip(read["numbers"], read["fill"], strict=True))
-    lookups = [(each["feature"], each["numbers"], each["fill"]) for each in read["lookups"]]
-    categories = [(each["feature"], each["columns"], each["missing"], each["other"]) for each in read["categories"]]
-    products, zeros = read["products"], [0.0] * read["columns"]
-
-    def reader(record: Mapping[str, Any]) -> Row:
-        get = record.get
-        row = [fill if (value := get(name)) is None or value != value else float(value) for name, fill in numbers]
-        for name, table, fill in lookups:
-            value = get(name)
-            row.append(fill if value is None else table.get(canonical_category(value), fill))
-        for factors in products:
-            row.append(math.prod([row[factor] for factor in factors]))
-        first = len(row)
-        row += zeros
-        for name, columns, missing, other in categories:
-            value = get(name)
-            column = missing if value is None or value != value else columns.get(canonical_category(value), other)
-            if column is not None:
-                row[first + column] = 1.0
-        return row
-
-    return reader
+    return Plan(reader(description["read"]), _model(description["model"]))
 
 
 def _model(node: Mapping[str, Any]) -> Model:
