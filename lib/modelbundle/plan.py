@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelbundle.plan_models import MODELS, Matrix, Model, Row
+from modelbundle.plan_models import MODELS, Matrix, Model, Row, quietly
 from modelbundle.plan_reading import Reader, reader
 from modelbundle.plan_steps import STEPS
 from modelbundle.plan_trees import trees
@@ -35,13 +35,16 @@ class Plan:
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict the target, in its own unit, for each record, in order. A value that is None or absent is missing."""
-        with np.errstate(over="ignore", invalid="ignore"):  # as of the pickle: who asks looks at what comes out
-            if len(records) == 1:
-                try:
-                    return [self.model.one(self.read.one(records[0]))]
-                except (ArithmeticError, ValueError):  # where Python raises, numpy tells inf or NaN
-                    pass
-            return self.model.many(self.read.many(records)).tolist()
+        if len(records) == 1:
+            try:
+                return [self.model.one(self.read.one(records[0]))]
+            except (ArithmeticError, ValueError):  # where Python raises, numpy tells inf or NaN
+                pass
+        return self._predict_many(records)
+
+    @quietly
+    def _predict_many(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
+        return self.model.many(self.read.many(records)).tolist()
 
 
 def write_plan(description: dict[str, Any]) -> bytes:

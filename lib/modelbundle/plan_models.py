@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Matrix = np.ndarray
 Row = list[float]
 
+# What overflows is infinite, as it is for the pickle, and numpy says nothing of it: who asks looks at what comes out.
+quietly = np.errstate(over="ignore", invalid="ignore")
+
 KERNEL_ROWS = 128  # that kernels are evaluated for at a time: what lies between fits into the processor's cache
 
 
@@ -57,6 +60,7 @@ def _rbf(node: Mapping[str, Any]) -> Model:
     # for one row the exponents are a single product: -gamma (x - p)² = 2 gamma p x - gamma p² - gamma x²
     factors = np.column_stack([2 * gamma * points, -gamma * squares, np.ones(len(points))])
 
+    @quietly
     def one(row: Row) -> float:
         exponents = factors @ np.array([*row, 1.0, -gamma * sum(map(mul, row, row))])
         return float(np.exp(exponents, out=exponents) @ weights) + intercept
@@ -88,7 +92,11 @@ def _matern(node: Mapping[str, Any]) -> Model:
         factor = 1.0 + far if smoothness == 1.5 else 1.0 + far + far * far / 3.0
         return (factor * np.exp(-far)) @ weights + intercept
 
-    return Model(in_chunks(kernel, KERNEL_ROWS), lambda row: float(kernel(np.array([row]))[0]))
+    @quietly
+    def one(row: Row) -> float:
+        return float(kernel(np.array([row]))[0])
+
+    return Model(in_chunks(kernel, KERNEL_ROWS), one)
 
 
 MODELS: dict[str, Callable[[Mapping[str, Any]], Model]] = {

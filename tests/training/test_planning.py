@@ -89,6 +89,18 @@ def test_it_answers_as_the_pickle_does(name: str, table: pd.DataFrame, contract:
     assert alone == pytest.approx(model.predict(records), rel=1e-12)
 
 
+@pytest.mark.parametrize("name", CANDIDATES)
+@pytest.mark.parametrize("area", [1e30, 1e308, -1e308])
+def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_and_without_a_warning(
+    name: str, area: float, table: pd.DataFrame, contract: Contract
+):
+    plan, _ = make_plan(fitted(name, table, contract, engineered=ENGINEERED), contract, table)
+    record = records_of(table, contract)[0] | {"Area": area, "Cellar": 1e300}
+    model = read_plan(plan)
+
+    assert model.predict([record] * 2) == pytest.approx(model.predict([record]) * 2, rel=1e-12, nan_ok=True)
+
+
 @pytest.mark.parametrize("name", ["forest", "boosting", "histograms", "blend"])
 def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: pd.DataFrame, contract: Contract):
     pipeline = fitted(name, table, contract)
