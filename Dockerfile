@@ -23,15 +23,25 @@ RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --require-hashes --compile-bytecode -r requirements/app.txt \
     && rm -f /opt/venv/.lock
 
-# Runs the notebooks. What changes least comes first: a changed notebook installs nothing again.
-FROM tools AS pipeline
+# Our code, and what the notebooks need. What changes least comes first: a changed notebook installs nothing again.
+FROM tools AS code
+# For lib/modelbundle/plan_compiled.c; it stays in this stage. Debian's stable release keeps no version to pin for long.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 COPY requirements/pipeline.txt requirements/
 RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --require-hashes --compile-bytecode -r requirements/pipeline.txt
 COPY pyproject.toml ./
 COPY lib lib
+# The last line fails where the compiler did, which the install takes lightly.
 RUN uv pip install --no-cache --no-deps --no-build-isolation --editable . \
-    && chown -R 10001:10001 .
+    && python -c "import modelbundle.plan_compiled"
+
+# Runs the notebooks.
+FROM code AS pipeline
+RUN chown -R 10001:10001 .
 # Owned by the user who runs them: a checkout may be closed to others, and the run makes folders beside them.
 COPY --chown=10001:10001 conf conf
 COPY --chown=10001:10001 data data
@@ -57,7 +67,7 @@ COPY --from=pipeline /project/models /models
 FROM ${BASE} AS app
 WORKDIR /srv
 COPY --from=packages /opt/venv /opt/venv
-COPY lib/modelbundle modelbundle
+COPY --from=code /project/lib/modelbundle modelbundle
 # chown: a copy from a stage keeps its owner, and there that is the service's own number.
 COPY --chown=0:0 --from=pipeline /project/models models
 COPY app app

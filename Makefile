@@ -169,7 +169,7 @@ lock: env ## compile requirements/*.in into locks with hashes, after a change or
 clean: ## remove what runs made: results, reports, scratch, remembered fits; the bundles stay
 	@rm -rf runs reports/*/ scratch .cache
 
-env: .venv/.ready ## make the environment in .venv from the locks
+env: .venv/.installed ## make the environment in .venv from the locks
 delivery-env: .venv-delivery/.ready
 policy-env: .venv-policy/.ready
 
@@ -177,7 +177,11 @@ policy-env: .venv-policy/.ready
 	@$(require-python)
 	@echo "Making the environment in .venv (about 150 packages, once)" >&2
 	@$(call make-environment,.venv,dev)
+	@touch $@
+
+.venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "There is no C compiler here, or Python's headers are missing: numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@
 
 .venv-delivery/.ready: requirements/uv.txt requirements/delivery.txt

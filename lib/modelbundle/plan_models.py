@@ -1,11 +1,21 @@
-"""A plan's models but for trees: linear ones, kernels around points; each for many rows, and for one."""
+"""A plan's models but for trees: linear ones, kernels around points; each for many rows, and for one.
+
+What one row asks of kernels and of trees is compiled (plan_compiled.c). Without it numpy answers for one row as for
+many: the same, but for the last bits, and some ten times as slow.
+"""
 
 from __future__ import annotations
 
+from array import array
 from operator import mul
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+try:
+    from modelbundle import plan_compiled
+except ImportError:  # there was no compiler where this was installed
+    plan_compiled = None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,24 +58,26 @@ def in_chunks(function: Callable[[Matrix], np.ndarray], rows: int) -> Callable[[
     return chunked
 
 
-def _rbf(node: Mapping[str, Any]) -> Model:
-    """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
-    points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
-    squares = (points**2).sum(axis=1)
-
-    def kernel(X: Matrix) -> np.ndarray:
-        distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ points.T)
-        return np.exp(-gamma * np.maximum(distances, 0.0)) @ weights + intercept
-
-    # for one row the exponents are a single product: -gamma (x - p)² = 2 gamma p x - gamma p² - gamma x²
-    factors = np.column_stack([2 * gamma * points, -gamma * squares, np.ones(len(points))])
+def one_as_many(many: Callable[[Matrix], np.ndarray]) -> Callable[[Row], float]:
+    """Let a function of many rows have one."""
 
     @quietly
     def one(row: Row) -> float:
-        exponents = factors @ np.array([*row, 1.0, -gamma * sum(map(mul, row, row))])
-        return float(np.exp(exponents, out=exponents) @ weights) + intercept
+        return float(many(np.array([row]))[0])
 
-    return Model(in_chunks(kernel, KERNEL_ROWS), one)
+    return one
+
+
+def _rbf(node: Mapping[str, Any]) -> Model:
+    """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
+    points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
+    coordinates, squares = np.ascontiguousarray(points.T), (points**2).sum(axis=1)
+
+    def kernel(X: Matrix) -> np.ndarray:
+        distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ coordinates)
+        return np.exp(-gamma * np.maximum(distances, 0.0)) @ weights + intercept
+
+    return _around(kernel, coordinates, weights, intercept, numbers=0, smoothness=0.0, factor=gamma)
 
 
 def _matern(node: Mapping[str, Any]) -> Model:
@@ -75,7 +87,8 @@ def _matern(node: Mapping[str, Any]) -> Model:
     """
     smoothness, points, weights, intercept = (node[name] for name in ("smoothness", "points", "weights", "intercept"))
     scale, numbers = node["length_scale"], node["numbers"]
-    places, ones = points[:, :numbers].T / scale, np.ascontiguousarray(points[:, numbers:].T)
+    coordinates = np.ascontiguousarray(points.T)
+    places, ones = coordinates[:numbers] / scale, coordinates[numbers:]
     counts = ones.sum(axis=0)
 
     def kernel(X: Matrix) -> np.ndarray:
@@ -92,11 +105,25 @@ def _matern(node: Mapping[str, Any]) -> Model:
         factor = 1.0 + far if smoothness == 1.5 else 1.0 + far + far * far / 3.0
         return (factor * np.exp(-far)) @ weights + intercept
 
-    @quietly
-    def one(row: Row) -> float:
-        return float(kernel(np.array([row]))[0])
+    factor = 2 * smoothness / scale**2
+    return _around(kernel, coordinates, weights, intercept, numbers=numbers, smoothness=smoothness, factor=factor)
 
-    return Model(in_chunks(kernel, KERNEL_ROWS), one)
+
+def _around(
+    kernel: Callable[[Matrix], np.ndarray], coordinates: Matrix, weights: np.ndarray, intercept: float, **form: Any
+) -> Model:
+    """A model of kernels around points, whose coordinates are (columns, points); form: what plan_compiled.c asks."""
+    many = in_chunks(kernel, KERNEL_ROWS)
+    if plan_compiled is None:
+        return Model(many, one_as_many(many))
+    numbers, smoothness, factor = form["numbers"], form["smoothness"], form["factor"]
+    rest, weights = (coordinates[numbers:] ** 2).sum(axis=0), np.ascontiguousarray(weights)
+    kernels = plan_compiled.sum_of_kernels
+
+    def one(row: Row) -> float:
+        return kernels(array("d", row), numbers, smoothness, factor, coordinates, rest, weights) + intercept
+
+    return Model(many, one)
 
 
 MODELS: dict[str, Callable[[Mapping[str, Any]], Model]] = {

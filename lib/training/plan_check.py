@@ -83,7 +83,8 @@ def at_thresholds(usual: Record, description: dict[str, Any], seed: int) -> list
     records = []
     for trees in _trees(description["model"]):
         for column, name in enumerate(names):
-            own = trees["thresholds"][(trees["features"] == column) & np.isfinite(trees["thresholds"])]
+            nodes = trees["nodes"]
+            own = np.unique(nodes["threshold"][(nodes["feature"] == column) & (nodes["child"] > 0)])
             some = random.choice(own, min(MOST_THRESHOLDS, len(own)), replace=False)
             near = (some, np.nextafter(some, -np.inf), np.nextafter(some, np.inf), some.astype(np.float32))
             records += [usual | {name: float(value)} for values in near for value in values]

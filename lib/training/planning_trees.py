@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,8 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
+from modelbundle.plan_trees import NODE
 from training.planning_parts import Node, NotPlannable
-
-# Exits from the first levels of a deep tree: each is a bit of 64. As many questions of all trees together, times trees,
-# are answered by looking them up: 8 bytes are held in memory for each.
-EXITS, MOST_LOOKED_UP = 64, 2_000_000
 
 
 def _forest(model: RandomForestRegressor | ExtraTreesRegressor) -> Node:
@@ -58,13 +54,13 @@ def _trees(trees: list[tuple[np.ndarray, ...]], scale: float, base: float, *, si
     What is asked next lies close by, in the same line of the processor's cache: a node's children follow it, the one
     with the larger subtree first.
     """
-    features, thresholds, children, values, roots, deepest = [], [], [], [], [], 0
+    nodes, roots, deepest = [], [], 0
     for left, right, feature, threshold, value in trees:
         sizes = np.ones(len(left), dtype=int)
         for node in reversed(range(len(left))):  # a parent stands before its children
             if left[node] >= 0:
                 sizes[node] += sizes[left[node]] + sizes[right[node]]
-        roots.append(len(features))
+        roots.append(len(nodes))
         order, place, waiting = [0], {0: roots[-1]}, [(0, 0)]
         while waiting:
             node, depth = waiting.pop()
@@ -75,77 +71,19 @@ def _trees(trees: list[tuple[np.ndarray, ...]], scale: float, base: float, *, si
                 order += pair
                 waiting += [(child, depth + 1) for child in sorted(pair, key=lambda child: sizes[child])]
         for node in order:
-            split = left[node] >= 0
-            features.append(int(feature[node]) if split else 0)
-            thresholds.append(float(threshold[node]) if split else np.inf)
-            children.append(place[left[node]] if split else place[node])
-            values.append(0.0 if split else float(value[node]))
-    questions, question = np.unique(np.array([features, thresholds]), axis=1, return_inverse=True)
+            if left[node] >= 0:
+                nodes.append((float(threshold[node]), place[left[node]], int(feature[node])))
+            else:
+                nodes.append((float(value[node]), 0, 0))
     return {
         "kind": "trees",
+        "nodes": np.array(nodes, dtype=NODE),
         "roots": np.array(roots, dtype=np.int32),
         "depth": deepest,
-        "features": questions[0].astype(np.int32),
-        "thresholds": questions[1],
-        "question": question.ravel().astype(np.int32),
-        "child": np.array(children, dtype=np.int32),
-        "value": np.array(values),
         "scale": scale,
         "base": base,
         "single": single,
-        **_first_levels(roots, question.ravel().tolist(), children),
     }
-
-
-def _first_levels(roots: list[int], question: list[int], child: list[int]) -> Node:
-    """Divide each tree into first questions and the exits from them, with as few levels below as can be.
-
-    Of each first question: its number, its tree, and which exits are left, as bits, when it is answered with yes.
-    """
-    heights = [0] * len(child)
-    for node in reversed(range(len(child))):  # a parent stands before its children
-        if child[node] != node:
-            heights[node] = 1 + max(heights[child[node]], heights[child[node] + 1])
-    most = EXITS
-    while True:
-        divided = [_divide(root, child, heights, most) for root in roots]
-        asked = {question[node] for left, _ in divided for node in left}
-        if len(asked) * len(roots) <= MOST_LOOKED_UP:
-            break
-        most //= 2
-    firsts = [(question[node], tree, bits) for tree, (left, _) in enumerate(divided) for node, bits in left.items()]
-    numbers, trees, left = zip(*firsts, strict=True) if firsts else ((), (), ())
-    exits = np.array([found + found[-1:] * (most - len(found)) for _, found in divided], dtype=np.int32)
-    return {
-        "levels": max(heights[node] for _, found in divided for node in found),
-        "exits": exits,
-        "first_question": np.array(numbers, dtype=np.int32),
-        "first_tree": np.array(trees, dtype=np.int32),
-        "first_left": np.array(left, dtype=np.uint64),
-    }
-
-
-def _divide(root: int, child: list[int], heights: list[int], most: int) -> tuple[dict[int, int], list[int]]:
-    """Divide one tree at its highest nodes; give these, with the exits that a yes leaves, and the exits."""
-    highest, left = [(-heights[root], root)], {}
-    while len(left) < most - 1 and highest[0][0] < 0:
-        _, node = heappop(highest)
-        left[node] = 0
-        for each in (child[node], child[node] + 1):
-            heappush(highest, (-heights[each], each))
-    exits: list[int] = []
-
-    def walk(node: int) -> None:
-        if node not in left:
-            exits.append(node)
-            return
-        before = len(exits)
-        walk(child[node])
-        left[node] = (2**64 - 1) ^ (2 ** len(exits) - 2**before)
-        walk(child[node] + 1)
-
-    walk(root)
-    return left, exits
 
 
 MODELS = {

@@ -36,6 +36,12 @@ def test_pages_and_programs_are_answered(service: Container, path: str):
     assert service.ask(path)[0] == 200
 
 
+def test_it_answers_by_the_plan_compiled(service: Container):
+    model = json.loads(service.ask("/model")[1])
+
+    assert (model["served_by"], model["why"].endswith(", compiled")) == ("plan", True)
+
+
 def test_it_becomes_healthy(service: Container):
     wait_for(lambda: service.health() == "healthy", 40, "healthy")
 

@@ -94,9 +94,9 @@ def test_the_base_is_pinned_by_digest():
 
 
 def test_the_service_gets_none_of_what_makes_models():
-    own = [rest.split()[0] for keyword, rest in last_stage() if keyword == "COPY" and "--from=" not in rest]
+    copied = [rest.split()[-2] for keyword, rest in last_stage() if keyword == "COPY"]
 
-    assert own == ["lib/modelbundle", "app"]
+    assert copied == ["/opt/venv", "/project/lib/modelbundle", "/project/models", "app"]
     assert not [rest for keyword, rest in last_stage() if keyword == "RUN" and "install" in rest]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from modelbundle.plan import read_plan
+from modelbundle import plan_models, plan_trees
+from modelbundle.plan import read_plan, write_plan
 from tests.conftest import ROOT
 from training.candidates import build_pipeline
 from training.conf import load_conf
@@ -101,6 +104,74 @@ def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_an
     assert model.predict([record] * 2) == pytest.approx(model.predict([record]) * 2, rel=1e-12, nan_ok=True)
 
 
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_without_what_is_compiled_numpy_answers_the_same(
+    name: str, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
+):
+    pipeline = fitted(name, table, contract, engineered=ENGINEERED)
+    plan, _ = make_plan(pipeline, contract, table)
+    usual = records_of(table, contract)
+    monkeypatch.setattr(plan_models, "plan_compiled", None)
+    monkeypatch.setattr(plan_trees, "plan_compiled", None)
+
+    assert largest_difference(plan, pipeline, contract, [*usual, *odd_records(usual, contract, 400, 1)]) <= RELATIVE
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no compiler")
+def test_where_there_is_a_compiler_it_was_used():
+    assert plan_models.plan_compiled
+
+
+def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target=there"]
+    for compiler in ("false", "cc"):
+        done = subprocess.run(
+            [sys.executable, *install, "--upgrade", "."], cwd=tmp_path, env=os.environ | {"CC": compiler},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        found = list((tmp_path / "there/modelbundle").glob("plan_compiled.*.so"))
+        assert bool(found) == (compiler == "cc" and bool(shutil.which("cc")))
+
+
+def changed(description: dict[str, Any], part: str, value: int) -> dict[str, Any]:
+    """The description of a forest with other children, features or roots."""
+    trees = description["model"]["model"]
+    trees = trees | {name: trees[name].copy() for name in ("nodes", "roots")}
+    if part == "roots":
+        trees["roots"][1] = value
+    else:
+        trees["nodes"][part][trees["roots"][1]] = value
+    return description | {"model": description["model"] | {"model": trees}}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("child", 1), ("child", -1), ("child", 10**6), ("feature", -1), ("roots", -1), ("roots", 10**6)],
+)
+def test_trees_whose_paths_would_leave_the_nodes_or_never_end_are_refused(
+    part: str, value: int, table: pd.DataFrame, contract: Contract
+):
+    description = describe(fitted("forest", table, contract), contract)
+
+    with pytest.raises(ValueError, match="no nodes ahead"):
+        read_plan(write_plan(changed(description, part, value)))
+
+
+@pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
+def test_a_row_that_is_too_short_is_an_error(table: pd.DataFrame, contract: Contract):
+    description = describe(fitted("forest", table, contract), contract)
+    beyond = read_plan(write_plan(changed(description, "feature", 10**6)))
+
+    with pytest.raises(ValueError, match="expected 1000001 cells"):
+        beyond.model.one([0.0] * 20)
+    with pytest.raises(ValueError, match="not as many"):
+        read_plan(write_plan(describe(fitted("svr", table, contract), contract))).model.one([0.0] * 200)
+
+
 @pytest.mark.parametrize("name", ["forest", "boosting", "histograms", "blend"])
 def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: pd.DataFrame, contract: Contract):
     pipeline = fitted(name, table, contract)
@@ -109,24 +180,6 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: 
 
     assert len(records) >= 20
     assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
-
-
-@pytest.mark.parametrize(("most", "exits"), [(2_000_000, 64), (2000, 8), (0, 1)])
-def test_of_deep_trees_the_first_levels_are_looked_up_as_far_as_memory_allows(
-    most: int, exits: int, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
-):
-    from training import planning_trees
-
-    monkeypatch.setattr(planning_trees, "MOST_LOOKED_UP", most)
-    pipeline = fitted("forest", table, contract)
-    plan, reason = make_plan(pipeline, contract, table)
-    trees = describe(pipeline, contract)["model"]["model"]
-
-    assert reason == ""
-    assert trees["exits"].shape[1] == exits
-    assert len(np.unique(trees["first_question"])) * len(trees["roots"]) <= most
-    assert trees["levels"] <= trees["depth"] - math.log2(exits)
-    assert largest_difference(plan, pipeline, contract, records_of(table, contract)) <= RELATIVE
 
 
 @pytest.mark.parametrize("kept", [["Zone", "Class"], ["Area", "Cellar"], ["Area"], ["Class"]])
