@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 from app.asking import explanations, predictions
 from app.checks import fault, faults_of
 from app.explain import check_explainable, explanation
-from app.problems import refused
+from app.problems import Problem, refused
 from app.rounding import rounded
 from modelbundle.amounts import plain
 from modelbundle.frame import canonical_category
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.checks import Fault
     from app.reading import Batch
     from app.service import Service
     from modelbundle.bundle import Bundle
-    from modelbundle.contract import Contract
+    from modelbundle.contract import Column, Contract
     from modelbundle.contributions import Contributions
 
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
@@ -44,22 +46,27 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
     faults = {} if batch.sound else _all_faults(batch, service)
-    good = {number: record for number, record in enumerate(batch.records) if number not in faults}
-    answers: dict[int, Answer] = {}
-    if partial or not faults:
-        asked = _asked(list(good.values()), service.bundle, explain=explain)
-        for (number, record), (value, reasons) in zip(good.items(), asked, strict=True):
-            interval = _interval(value, service.bundle)
-            if lacking := _lacking(value, reasons, interval):
-                faults[number] = [fault(batch.pointers[number], *lacking)]
-            else:
-                answers[number] = _priced(record, value, reasons, interval, service.bundle)
     if faults and not partial:
-        raise refused([each for found in faults.values() for each in found], len(faults))
-    answers |= {
-        number: _identified(batch.records[number], service.contract) | {"errors": faults[number]} for number in faults
-    }
-    return [answers[number] for number in range(len(batch.records))]
+        raise _refused(faults)
+    good = [record for number, record in enumerate(batch.records) if number not in faults] if faults else batch.records
+    asked = iter(_asked(good, service.bundle, explain=explain))
+    answers = []
+    for number, record in enumerate(batch.records):
+        if number not in faults:
+            value, reasons = next(asked)
+            interval = _interval(value, service.bundle)
+            if not (lacking := _lacking(value, reasons, interval)):
+                answers.append(_priced(record, value, reasons, interval, service))
+                continue
+            faults[number] = [fault(batch.pointers[number], *lacking)]
+        answers.append(_identified(record, service.contract) | {"errors": faults[number]})
+    if faults and not partial:
+        raise _refused(faults)
+    return answers
+
+
+def _refused(faults: dict[int, list[Fault]]) -> Problem:
+    return refused([each for found in faults.values() for each in found], len(faults))
 
 
 def _asked(records: list[Any], bundle: Bundle, *, explain: bool) -> list[tuple[float, Contributions | None]]:
@@ -103,40 +110,53 @@ def _interval(value: float, bundle: Bundle) -> Interval:
 
 
 def _priced(
-    record: dict[str, Any], value: float, reasons: Contributions | None, interval: Interval, bundle: Bundle
+    record: dict[str, Any], value: float, reasons: Contributions | None, interval: Interval, service: Service
 ) -> Answer:
-    priced = _identified(record, bundle.contract)
+    priced = _identified(record, service.contract)
     priced["prediction"] = rounded(value)
-    if bundle.intervals:
+    if interval:
         low, high = interval
-        priced["interval"] = {"level": bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
+        priced["interval"] = {"level": service.bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
     if reasons:
         priced["explanation"] = explanation(reasons)
-    priced["warnings"] = _warnings(record, bundle.contract)
+    priced["warnings"] = [
+        _warning(name, value, service.contract)
+        for name, is_usual in service.usual.items()
+        if (value := record.get(name)) is None or not is_usual(value)
+    ]
     return priced
 
 
-def _warnings(record: dict[str, Any], contract: Contract) -> list[dict[str, str]]:
-    warnings, columns = [], contract.columns
-    for name in contract.features:
-        column, value = columns[name], record.get(name)
-        if value is None:
-            kind, detail = "imputed", f"{name} was missing and filled in by the model"
-        elif column.kind == "categorical":
-            if column.seen_categories is None or (category := canonical_category(value)) in column.seen_categories:
-                continue
-            kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
+def usual_values(contract: Contract) -> dict[str, Callable[[Any], bool]]:
+    """Whether training saw such a value, for each feature; every value is usual of which the contract does not tell."""
+
+    def usual(column: Column) -> Callable[[Any], bool]:
+        if column.kind == "categorical":
+            seen = None if column.seen_categories is None else frozenset(column.seen_categories)
+            return lambda value: seen is None or canonical_category(value) in seen
+        low = -math.inf if column.seen_minimum is None else column.seen_minimum
+        high = math.inf if column.seen_maximum is None else column.seen_maximum
+        return lambda value: low <= value <= high
+
+    return {name: usual(contract.columns[name]) for name in contract.features}
+
+
+def _warning(name: str, value: Any, contract: Contract) -> dict[str, str]:
+    """Say what is unusual about a value: it is missing, or training saw none such."""
+    column = contract.columns[name]
+    if value is None:
+        kind, detail = "imputed", f"{name} was missing and filled in by the model"
+    elif column.kind == "categorical":
+        category = canonical_category(value)
+        kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
+    else:
+        low, high = column.seen_minimum, column.seen_maximum
+        if low is not None and value < low:
+            outside = f"below the smallest value in training, {plain(low)}"
         else:
-            low, high = column.seen_minimum, column.seen_maximum
-            if low is not None and value < low:
-                outside = f"below the smallest value in training, {plain(low)}"
-            elif high is not None and value > high:
-                outside = f"above the largest value in training, {plain(high)}"
-            else:
-                continue
-            kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
-        warnings.append({"kind": kind, "feature": name, "detail": detail})
-    return warnings
+            outside = f"above the largest value in training, {plain(high)}"
+        kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
+    return {"kind": kind, "feature": name, "detail": detail}
 
 
 def answer_document(answers: list[Answer], bundle: Bundle) -> dict[str, Any]:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from app.service import Service
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-# 1, 1.25, 1.6 ... times powers of ten: ten buckets for every factor of ten, whatever the target and its unit are.
-VALUES = tuple(
-    round(step * 10**power, 6) for power in range(-2, 7) for step in (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8)
-)
+# 1, 1.6, 2.5 ... times powers of ten: five buckets for every factor of ten, whatever the target and its unit are.
+VALUES = tuple(round(step * 10**power, 6) for power in range(-2, 7) for step in (1, 1.6, 2.5, 4, 6.3))
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
 _requests = Counter("http_requests", "Requests that were answered.", ["method", "route", "status"])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 
+from app.answers import usual_values
 from app.checks import reading_types, record_type
 from app.problems import Problem
 from modelbundle.bundle import current_folder, load_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pydantic import TypeAdapter
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 class Service:
     """A verified bundle, the type of its records, and those that they are read with, alone and in an array.
 
+    usual: whether training saw such a value, for each feature.
     documents: /openapi.json as it was made, by the most records of a request. It goes when the bundle goes.
     """
 
     bundle: Bundle
     records: TypeAdapter[Record]
     reading: tuple[TypeAdapter[Record], TypeAdapter[list[Record]]]
+    usual: dict[str, Callable[[Any], bool]]
     documents: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -42,7 +46,7 @@ class Service:
 def load_service(models: Path, version: str = "") -> Service:
     """Load the registry's current bundle, or the version that is pinned. Raises BundleProblem."""
     bundle = load_bundle(current_folder(models, version))
-    return Service(bundle, record_type(bundle.contract), reading_types(bundle.contract))
+    return Service(bundle, record_type(bundle.contract), reading_types(bundle.contract), usual_values(bundle.contract))
 
 
 def service() -> Service:
