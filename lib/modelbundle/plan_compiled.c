@@ -1,13 +1,13 @@
-/* What one record asks of kernels and of trees, compiled. plan_models.py and plan_trees.py say the same in numpy, for
- * many records, and for one where this is not installed; they prepare, and check, the arrays that come here.
+/* What one record asks of kernels, and what one or many ask of trees, compiled. plan_models.py and plan_trees.py say the
+ * same in numpy, for where this is not installed; they prepare, and check, the arrays that come here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
 
-#define SIDE_BY_SIDE 8 /* trees; to wait for one node after the other takes longer than to compare */
-#define STRETCH 512    /* points at a time; their exponents stay in the processor's first cache */
+#define SIDE_BY_SIDE 8 /* pairs of row and tree; to wait for one node after the other takes longer than to compare */
+#define STRETCH 512    /* points at a time; their distances stay in the processor's first cache */
 
 /* A split has two children, neighbours, the first for "not above the threshold". A leaf has child 0, the first root,
  * which is nobody's child, and its value in the threshold's place. */
@@ -17,28 +17,38 @@ typedef struct {
     int32_t feature;
 } Node;
 
-static double leaves(const double *cells, const Node *nodes, const int32_t *roots, Py_ssize_t count)
+/* Of one row some trees are walked side by side, of many rows some rows through one tree, which then stays near. */
+static void add_leaves(const double *cells, Py_ssize_t columns, const Node *nodes, const int32_t *roots,
+                       Py_ssize_t trees, double *totals, Py_ssize_t rows)
 {
-    double total = 0.0;
-    for (Py_ssize_t first = 0; first < count; first += SIDE_BY_SIDE) {
-        Py_ssize_t some = count - first < SIDE_BY_SIDE ? count - first : SIDE_BY_SIDE;
+    Py_ssize_t row = 0, tree = 0;
+    while (tree < trees) {
+        const double *own[SIDE_BY_SIDE];
+        double *total[SIDE_BY_SIDE];
         int32_t place[SIDE_BY_SIDE];
-        for (Py_ssize_t tree = 0; tree < some; tree++)
-            place[tree] = roots[first + tree];
+        int some = 0;
+        for (; some < SIDE_BY_SIDE && tree < trees; some++) {
+            own[some] = cells + row * columns;
+            total[some] = totals + row;
+            place[some] = roots[tree];
+            if (++row == rows) {
+                row = 0;
+                tree++;
+            }
+        }
         for (int going = 1; going;) {
             going = 0;
-            for (Py_ssize_t tree = 0; tree < some; tree++) {
-                const Node *node = &nodes[place[tree]];
+            for (int pair = 0; pair < some; pair++) {
+                const Node *node = &nodes[place[pair]];
                 if (node->child) {
-                    place[tree] = node->child + (cells[node->feature] > node->threshold);
+                    place[pair] = node->child + (own[pair][node->feature] > node->threshold);
                     going = 1;
                 }
             }
         }
-        for (Py_ssize_t tree = 0; tree < some; tree++)
-            total += nodes[place[tree]].threshold;
+        for (int pair = 0; pair < some; pair++)
+            *total[pair] += nodes[place[pair]].threshold;
     }
-    return total;
 }
 
 /* The sum of kernels around points, each times its weight. coordinates: of all points the first, then the second ...
@@ -74,16 +84,26 @@ static double kernels(const double *cells, Py_ssize_t columns, Py_ssize_t number
 
 static PyObject *sum_of_leaves(PyObject *module, PyObject *arguments)
 {
-    Py_buffer cells, nodes, roots;
-    Py_ssize_t columns;
-    if (!PyArg_ParseTuple(arguments, "y*ny*y*", &cells, &columns, &nodes, &roots))
+    Py_buffer cells, nodes, roots, totals;
+    Py_ssize_t least;
+    if (!PyArg_ParseTuple(arguments, "y*ny*y*w*", &cells, &least, &nodes, &roots, &totals))
         return NULL;
-    int fits = cells.len >= columns * (Py_ssize_t)sizeof(double);
-    double total = fits ? leaves(cells.buf, nodes.buf, roots.buf, roots.len / sizeof(int32_t)) : 0.0;
+    Py_ssize_t rows = totals.len / sizeof(double), columns = rows ? cells.len / totals.len : least;
+    int fits = columns >= least;
+    if (fits && rows) {
+        /* other threads go on, unless it is over sooner than they would begin */
+        PyThreadState *others = rows > 1 ? PyEval_SaveThread() : NULL;
+        add_leaves(cells.buf, columns, nodes.buf, roots.buf, roots.len / sizeof(int32_t), totals.buf, rows);
+        if (others)
+            PyEval_RestoreThread(others);
+    }
     PyBuffer_Release(&cells);
     PyBuffer_Release(&nodes);
     PyBuffer_Release(&roots);
-    return fits ? PyFloat_FromDouble(total) : PyErr_Format(PyExc_ValueError, "expected %zd cells", columns);
+    PyBuffer_Release(&totals);
+    if (!fits)
+        return PyErr_Format(PyExc_ValueError, "expected %zd cells a row, got %zd", least, columns);
+    Py_RETURN_NONE;
 }
 
 static PyObject *sum_of_kernels(PyObject *module, PyObject *arguments)
@@ -109,14 +129,14 @@ static PyObject *sum_of_kernels(PyObject *module, PyObject *arguments)
 
 static PyMethodDef functions[] = {
     {"sum_of_leaves", sum_of_leaves, METH_VARARGS,
-     "sum_of_leaves(cells, columns, nodes, roots): the sum of the leaves that a row of at least `columns` reaches."},
+     "sum_of_leaves(cells, least, nodes, roots, totals): add what leaves each row of at least so many cells reaches."},
     {"sum_of_kernels", sum_of_kernels, METH_VARARGS,
      "sum_of_kernels(cells, numbers, smoothness, factor, coordinates, rest, weights): the weighted sum of kernels."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "plan_compiled", .m_doc = "One row's sum of leaves, or of kernels.", .m_size = 0,
+    PyModuleDef_HEAD_INIT, .m_name = "plan_compiled", .m_doc = "Sums of leaves, and of kernels.", .m_size = 0,
     .m_methods = functions};
 
 PyMODINIT_FUNC PyInit_plan_compiled(void)

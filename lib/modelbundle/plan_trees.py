@@ -1,4 +1,4 @@
-"""A plan's sums of trees: of many rows all are walked at once, a level at a time; of one row a few at a time, compiled.
+"""A plan's sums of trees: compiled, or else with numpy, which walks all trees of many rows at once, level by level.
 
 All trees stand one behind the other in one array of nodes. The two children of a split are neighbours, and `child` is
 the first, for rows that are not above its threshold. A leaf has child 0, the first root, which is nobody's child, and
@@ -31,12 +31,11 @@ def trees(node: Mapping[str, Any]) -> Model:
     """
     nodes, roots, scale, base = np.ascontiguousarray(node["nodes"], NODE), node["roots"], node["scale"], node["base"]
     _check(nodes, roots)
+    if plan_compiled:
+        return _compiled(nodes, roots, scale, base, single=node["single"])
     sums = _sums(nodes, roots, node["depth"], single=node["single"])
     many = in_chunks(lambda X: sums(X) * scale + base, MOST_ROWS)
-    if plan_compiled is None:
-        return Model(many, one_as_many(many))
-    total = _sum_of_one(nodes, roots, single=node["single"])
-    return Model(many, lambda row: total(row) * scale + base)
+    return Model(many, one_as_many(many))
 
 
 def _check(nodes: np.ndarray, roots: np.ndarray) -> None:
@@ -77,11 +76,17 @@ def _sums(nodes: np.ndarray, roots: np.ndarray, depth: int, *, single: bool) -> 
     return sums
 
 
-def _sum_of_one(nodes: np.ndarray, roots: np.ndarray, *, single: bool) -> Callable[[Row], float]:
-    leaves, columns, roots = plan_compiled.sum_of_leaves, int(nodes["feature"].max()) + 1, roots.astype(np.int32)
+def _compiled(nodes: np.ndarray, roots: np.ndarray, scale: float, base: float, *, single: bool) -> Model:
+    leaves, least, roots = plan_compiled.sum_of_leaves, int(nodes["feature"].max()) + 1, roots.astype(np.int32)
 
-    def total(row: Row) -> float:
-        cells = array("d", array("f", row) if single else row)  # in single precision, if trees compare that
-        return leaves(cells, columns, nodes, roots)
+    def many(X: Matrix) -> np.ndarray:
+        totals = np.zeros(len(X))
+        leaves(np.ascontiguousarray(X.astype(np.float32) if single else X, float), least, nodes, roots, totals)
+        return totals * scale + base
 
-    return total
+    def one(row: Row) -> float:
+        cells, total = array("d", array("f", row) if single else row), array("d", (0.0,))
+        leaves(cells, least, nodes, roots, total)
+        return total[0] * scale + base
+
+    return Model(many, one)
