@@ -1,4 +1,4 @@
-"""The plan: a fitted pipeline as plain arrays, which Python and numpy alone evaluate, in double precision.
+"""The plan: a fitted pipeline as plain arrays, which Python, numpy and a little C evaluate, in double precision.
 
 It is data, not code: a JSON description and arrays in one .npz file, which is read without unpickling anything. Serving
 from it needs neither pandas nor scikit-learn. The pickle stays the truth; training compares the two.

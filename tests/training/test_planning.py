@@ -1,4 +1,4 @@
-"""Plans: numpy alone answers as the pickle does, for every model that is planned, and for any record."""
+"""Plans: arrays alone answer as the pickle does, for every model that is planned, and for any record."""
 
 from __future__ import annotations
 
