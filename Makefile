@@ -180,6 +180,7 @@ policy-env: .venv-policy/.ready
 	@touch $@
 
 .venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
+	@rm -f lib/modelbundle/plan_compiled.*.so # where it cannot be compiled anew, the old one should not stay
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "There is no C compiler here, or Python's headers are missing: numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@

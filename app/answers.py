@@ -48,12 +48,12 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     faults = {} if batch.sound else _all_faults(batch, service)
     if faults and not partial:
         raise _refused(faults)
-    good = [record for number, record in enumerate(batch.records) if number not in faults] if faults else batch.records
-    asked = iter(_asked(good, service.bundle, explain=explain))
+    good = {number: record for number, record in enumerate(batch.records) if number not in faults}
+    asked = dict(zip(good, _asked(list(good.values()), service.bundle, explain=explain), strict=True))
     answers = []
     for number, record in enumerate(batch.records):
-        if number not in faults:
-            value, reasons = next(asked)
+        if number in asked:
+            value, reasons = asked[number]
             interval = _interval(value, service.bundle)
             if not (lacking := _lacking(value, reasons, interval)):
                 answers.append(_priced(record, value, reasons, interval, service))

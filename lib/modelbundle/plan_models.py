@@ -6,6 +6,7 @@ many: the same, but for the last bits, and some ten times as slow.
 
 from __future__ import annotations
 
+import math
 from array import array
 from operator import mul
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,7 +72,7 @@ def one_as_many(many: Callable[[Matrix], np.ndarray]) -> Callable[[Row], float]:
 def _rbf(node: Mapping[str, Any]) -> Model:
     """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
     points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
-    coordinates, squares = np.ascontiguousarray(points.T), (points**2).sum(axis=1)
+    coordinates, squares = np.ascontiguousarray(points.T, float), (points**2).sum(axis=1)
 
     def kernel(X: Matrix) -> np.ndarray:
         distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ coordinates)
@@ -87,7 +88,7 @@ def _matern(node: Mapping[str, Any]) -> Model:
     """
     smoothness, points, weights, intercept = (node[name] for name in ("smoothness", "points", "weights", "intercept"))
     scale, numbers = node["length_scale"], node["numbers"]
-    coordinates = np.ascontiguousarray(points.T)
+    coordinates = np.ascontiguousarray(points.T, float)
     places, ones = coordinates[:numbers] / scale, coordinates[numbers:]
     counts = ones.sum(axis=0)
 
@@ -117,11 +118,14 @@ def _around(
     if plan_compiled is None:
         return Model(many, one_as_many(many))
     numbers, smoothness, factor = form["numbers"], form["smoothness"], form["factor"]
-    rest, weights = (coordinates[numbers:] ** 2).sum(axis=0), np.ascontiguousarray(weights)
+    rest, weights = (coordinates[numbers:] ** 2).sum(axis=0), np.ascontiguousarray(weights, float)
     kernels = plan_compiled.sum_of_kernels
 
     def one(row: Row) -> float:
-        return kernels(array("d", row), numbers, smoothness, factor, coordinates, rest, weights) + intercept
+        value = kernels(array("d", row), numbers, smoothness, factor, coordinates, rest, weights) + intercept
+        if not math.isfinite(value):
+            raise OverflowError  # where C overflows, numpy may not yet
+        return value
 
     return Model(many, one)
 

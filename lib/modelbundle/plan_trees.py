@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modelbundle.plan_models import Matrix, Row
 
-NODE = np.dtype([("threshold", "<f8"), ("child", "<i4"), ("feature", "<i4")])
+NODE = np.dtype([("threshold", np.float64), ("child", np.int32), ("feature", np.int32)])
 # Rows at a time, and pairs of a row and a tree: what lies between fits into the processor's cache.
 MOST_ROWS, PAIRS = 4000, 40_000
 
@@ -27,7 +27,7 @@ MOST_ROWS, PAIRS = 4000, 40_000
 def trees(node: Mapping[str, Any]) -> Model:
     """Make a model of trees: the sum of the leaves that a row reaches in them, times a scale, above a base.
 
-    Raises ValueError where a path would leave the nodes, or never end.
+    Raises ValueError where there is none, where a path would leave the nodes, or never end.
     """
     nodes, roots, scale, base = np.ascontiguousarray(node["nodes"], NODE), node["roots"], node["scale"], node["base"]
     _check(nodes, roots)
@@ -40,6 +40,8 @@ def trees(node: Mapping[str, Any]) -> Model:
 
 def _check(nodes: np.ndarray, roots: np.ndarray) -> None:
     """What is compiled looks at no bounds, and walks until it comes to a leaf."""
+    if not len(nodes) or not len(roots):
+        raise ValueError("there is no tree")
     splits = np.flatnonzero(nodes["child"])
     child, feature = nodes["child"][splits], nodes["feature"][splits]
     ahead = (child > splits) & (child < len(nodes) - 1) & (feature >= 0)

@@ -39,7 +39,7 @@ def test_pages_and_programs_are_answered(service: Container, path: str):
 def test_it_answers_by_the_plan_compiled(service: Container):
     model = json.loads(service.ask("/model")[1])
 
-    assert (model["served_by"], model["why"].endswith(", compiled")) == ("plan", True)
+    assert (model["served_by"], model["why"].endswith("; plan_compiled is installed")) == ("plan", True)
 
 
 def test_it_becomes_healthy(service: Container):

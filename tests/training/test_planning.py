@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +26,6 @@ from training.planning import describe
 from training.recipe import Candidate, Engineered
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
@@ -70,6 +70,9 @@ ENGINEERED = {
 }
 
 
+CAN_COMPILE = bool(shutil.which("cc")) and Path(sysconfig.get_paths()["include"], "Python.h").exists()
+
+
 def fitted(name: str, table: pd.DataFrame, contract: Contract, transform: str = "log", engineered: Any = None) -> Any:
     candidate = Candidate(**CANDIDATES[name])
     members = {member: Candidate(**CANDIDATES[member]) for member in candidate.members}
@@ -104,6 +107,18 @@ def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_an
     assert model.predict([record] * 2) == pytest.approx(model.predict([record]) * 2, rel=1e-12, nan_ok=True)
 
 
+@pytest.mark.parametrize("name", ["svr", "process", "matern0.5", "matern1.5", "matern2.5"])
+def test_far_from_all_points_one_record_and_several_are_answered_alike(
+    name: str, table: pd.DataFrame, contract: Contract
+):
+    """Squares of numbers overflow long before the numbers do."""
+    plan, _ = make_plan(fitted(name, table, contract, engineered=ENGINEERED), contract, table)
+    usual, model = records_of(table, contract)[0], read_plan(plan)
+    records = [usual | {"Area": float(area)} for area in np.logspace(50, 308, 1000)]
+
+    assert model.predict(records) == pytest.approx([model.predict([it])[0] for it in records], rel=1e-12, nan_ok=True)
+
+
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_without_what_is_compiled_numpy_answers_the_same(
     name: str, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
@@ -117,7 +132,7 @@ def test_without_what_is_compiled_numpy_answers_the_same(
     assert largest_difference(plan, pipeline, contract, [*usual, *odd_records(usual, contract, 400, 1)]) <= RELATIVE
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="there is no compiler")
+@pytest.mark.skipif(not CAN_COMPILE, reason="there is no compiler, or no headers")
 def test_where_there_is_a_compiler_it_was_used():
     assert plan_models.plan_compiled
 
@@ -134,7 +149,9 @@ def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
 
         assert done.returncode == 0, done.stderr
         found = list((tmp_path / "there/modelbundle").glob("plan_compiled.*.so"))
-        assert bool(found) == (compiler == "cc" and bool(shutil.which("cc")))
+        assert (tmp_path / "there/modelbundle/look.css").exists()
+        assert list((tmp_path / "there/training/templates/report").iterdir())
+        assert bool(found) == (compiler == "cc" and CAN_COMPILE)
 
 
 def changed(description: dict[str, Any], part: str, value: int) -> dict[str, Any]:
@@ -159,6 +176,15 @@ def test_trees_whose_paths_would_leave_the_nodes_or_never_end_are_refused(
 
     with pytest.raises(ValueError, match="no nodes ahead"):
         read_plan(write_plan(changed(description, part, value)))
+
+
+@pytest.mark.parametrize("part", ["nodes", "roots"])
+def test_a_forest_without_a_tree_is_refused(part: str, table: pd.DataFrame, contract: Contract):
+    description = describe(fitted("forest", table, contract), contract)
+    description["model"]["model"][part] = description["model"]["model"][part][:0]
+
+    with pytest.raises(ValueError, match="no tree"):
+        read_plan(write_plan(description))
 
 
 @pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
