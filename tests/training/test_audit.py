@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from modelbundle.contract import Contract
 
+pytestmark = pytest.mark.run
+
 RMSE = "neg_root_mean_squared_error"
 RIDGE = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": {"low": 0.1, "high": 10.0}}}
 CANDIDATES = {

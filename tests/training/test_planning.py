@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 # scikit-learn says that so few rows have no 200 quantiles, and takes fewer
-pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles")
+pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore:n_quantiles")]
 
 KERNELS = "sklearn.gaussian_process.kernels"
 PROCESS = {"estimator": "sklearn.gaussian_process.GaussianProcessRegressor", "preprocessing": "scaled"}
@@ -298,7 +298,6 @@ def test_the_same_pipeline_makes_the_same_bytes(table: pd.DataFrame, contract: C
     assert make_plan(pipeline, contract, table) == make_plan(pipeline, contract, table)
 
 
-@pytest.mark.run
 @pytest.mark.slow
 @pytest.mark.parametrize("name", load_conf("conf/house_prices.yaml").candidates)
 def test_every_default_candidate_is_planned_to_the_last_bits(name: str, full: Any):

@@ -10,6 +10,8 @@ from training import quoted
 from training.metrics import describe
 from training.quoted import quote
 
+pytestmark = pytest.mark.run
+
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
     from tests.conftest import Project
 
+pytestmark = pytest.mark.run
+
 RMSE = "neg_root_mean_squared_error"
 FOLDS = [{"fit": list(range(20, 60)), "score": list(range(20))}, {"fit": list(range(40)), "score": list(range(40, 60))}]
 
@@ -89,7 +91,6 @@ def test_a_blend_that_would_lose_the_comparison_is_not_chosen(table: pd.DataFram
     assert best_blend({("one", "far"): -1.0}, predicted, y, FOLDS, RMSE, log=False) == ("one", "far")
 
 
-@pytest.mark.run
 @pytest.mark.slow
 def test_what_it_writes_is_what_the_next_run_goes_by(project: Project):
     project.edit("conf/smoke.yaml", "name: smoke", "name: smoke\ntuned: smoke.tuned.yaml")
