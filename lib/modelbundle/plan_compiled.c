@@ -65,12 +65,13 @@ static double kernels(const double *cells, Py_ssize_t columns, Py_ssize_t number
             squares[point] = rest[first + point];
         for (Py_ssize_t column = 0; column < columns; column++) {
             const double cell = cells[column], *place = coordinates + column * count + first;
-            if (column < numbers)
+            if (column < numbers) {
                 for (Py_ssize_t point = 0; point < some; point++)
                     squares[point] += (cell - place[point]) * (cell - place[point]);
-            else if (cell != 0.0)
+            } else if (cell != 0.0) {
                 for (Py_ssize_t point = 0; point < some; point++)
                     squares[point] += cell * cell - 2.0 * cell * place[point]; /* as numpy does, infinity too */
+            }
         }
         for (Py_ssize_t point = 0; point < some; point++) {
             double square = squares[point] < 0.0 ? 0.0 : factor * squares[point]; /* NaN stays */

@@ -1,7 +1,7 @@
 """A plan's models but for trees: linear ones, kernels around points; each for many rows, and for one.
 
 What one row asks of kernels and of trees is compiled (plan_compiled.c). Without it numpy answers for one row as for
-many: the same, but for the last bits, and some ten times as slow.
+many: the same, but for the last bits, and up to ten times as slow.
 """
 
 from __future__ import annotations

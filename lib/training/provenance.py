@@ -58,13 +58,14 @@ def _file(module: str) -> Path | None:
     package, _, name = module.partition(".")
     if package not in SOURCES or "." in name:
         return None
-    path = SOURCES[package] / f"{name or '__init__'}.py"
-    return path if path.is_file() else None
+    paths = [SOURCES[package] / f"{name or '__init__'}{ending}" for ending in (".py", ".c")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 @cache
 def _imports(module: str) -> set[str]:
-    return imported_modules(_file(module).read_text(encoding="utf-8"))
+    path = _file(module)
+    return imported_modules(path.read_text(encoding="utf-8")) if path.suffix == ".py" else set()
 
 
 @cache

@@ -18,7 +18,8 @@ MODULES = {
     "training/fits.py": "from training.metrics import rmse\n",
     "training/metrics.py": "def score():\n    from modelbundle import frame\n",
     "training/plots.py": "import training.fits\n",
-    "modelbundle/frame.py": "from training import fits\n",
+    "modelbundle/frame.py": "from training import fits\ntry:\n    from modelbundle import compiled\nexcept ImportError: ...\n",
+    "modelbundle/compiled.c": "int nothing;\n",
 }
 
 
@@ -41,7 +42,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     provenance._digest.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["training/fits.py", "training/metrics.py", "modelbundle/frame.py"])
+@pytest.mark.parametrize(
+    "name", ["training/fits.py", "training/metrics.py", "modelbundle/frame.py", "modelbundle/compiled.c"]
+)
 def test_a_change_of_what_is_imported_directly_or_not_changes_the_digest(write: Callable, name: str):
     before = module_digest("training.fits")
     write(name, MODULES[name] + "# changed\n")
