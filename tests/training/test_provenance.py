@@ -18,7 +18,7 @@ MODULES = {
     "training/fits.py": "from training.metrics import rmse\n",
     "training/metrics.py": "def score():\n    from modelbundle import frame\n",
     "training/plots.py": "import training.fits\n",
-    "modelbundle/frame.py": "from training import fits\ntry:\n    from modelbundle import compiled\nexcept ImportError: ...\n",
+    "modelbundle/frame.py": "from training import fits\ntry: from modelbundle import compiled\nexcept: ...\n",
     "modelbundle/compiled.c": "int nothing;\n",
 }
 
