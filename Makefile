@@ -182,7 +182,7 @@ policy-env: .venv-policy/.ready
 .venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
 	@rm -f lib/modelbundle/plan_compiled.*.so # where it cannot be compiled anew, the old one should not stay
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "There is no C compiler here, or Python's headers are missing: numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
+	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "lib/modelbundle/plan_compiled.c was not compiled; no C compiler, or no headers of Python? Numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@
 
 .venv-delivery/.ready: requirements/uv.txt requirements/delivery.txt
