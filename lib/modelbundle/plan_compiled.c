@@ -8,6 +8,7 @@
 
 #define SIDE_BY_SIDE 8 /* pairs of row and tree; to wait for one node after the other takes longer than to compare */
 #define STRETCH 512    /* points at a time; their distances stay in the processor's first cache */
+#define FAR_OUT 1e150  /* from here on numpy answers instead */
 
 /* A split has two children, neighbours, the first for "not above the threshold". A leaf has child 0, the first root,
  * which is nobody's child, and its value in the threshold's place. */
@@ -51,31 +52,39 @@ static void add_leaves(const double *cells, Py_ssize_t columns, const Node *node
     }
 }
 
-/* The sum of kernels around points, each times its weight. coordinates: of all points the first, then the second ...
- * Of the first `numbers` coordinates differences are taken; the others are mostly 0, and a cell of 0 adds to the
- * squared distance what `rest` has. smoothness 0: exp(-factor d^2), else Matern's with factor = 2 smoothness / scale^2.
+/* The sum of kernels around points, each times its weight. A row's columns are numbers first, then 0 or 1; so are those
+ * of points, which lie column after column: the numbers in `places`, the others as bytes in `ones`, of which each point
+ * has `counts`. smoothness 0: exp(-factor d^2), else Matern's, with factor = 2 smoothness / scale^2. NaN for a
+ * row that is not so, or so far out that a square might overflow.
  */
-static double kernels(const double *cells, Py_ssize_t columns, Py_ssize_t numbers, double smoothness, double factor,
-                      const double *coordinates, const double *rest, const double *weights, Py_ssize_t count)
+static double kernels(const double *cells, Py_ssize_t numbers, Py_ssize_t categories, double smoothness, double factor,
+                      const double *places, const int8_t *ones, const int16_t *counts, const double *weights,
+                      Py_ssize_t count)
 {
     double total = 0.0, squares[STRETCH];
+    for (Py_ssize_t column = 0; column < numbers; column++)
+        if (!(fabs(cells[column]) < FAR_OUT))
+            return NAN;
+    for (Py_ssize_t column = numbers; column < numbers + categories; column++)
+        if (cells[column] != 0.0 && cells[column] != 1.0)
+            return NAN;
     for (Py_ssize_t first = 0; first < count; first += STRETCH) {
         Py_ssize_t some = count - first < STRETCH ? count - first : STRETCH;
         for (Py_ssize_t point = 0; point < some; point++)
-            squares[point] = rest[first + point];
-        for (Py_ssize_t column = 0; column < columns; column++) {
-            const double cell = cells[column], *place = coordinates + column * count + first;
-            if (column < numbers) {
+            squares[point] = counts[first + point];
+        for (Py_ssize_t column = 0; column < numbers; column++) {
+            const double cell = cells[column], *place = places + column * count + first;
+            for (Py_ssize_t point = 0; point < some; point++)
+                squares[point] += (cell - place[point]) * (cell - place[point]);
+        }
+        for (Py_ssize_t column = 0; column < categories; column++) {
+            const int8_t *one = ones + column * count + first;
+            if (cells[numbers + column] != 0.0) /* of 0 and 1 the difference is in `counts`; of 1 and 1 there is none */
                 for (Py_ssize_t point = 0; point < some; point++)
-                    squares[point] += (cell - place[point]) * (cell - place[point]);
-            } else if (cell != 0.0) {
-                for (Py_ssize_t point = 0; point < some; point++)
-                    squares[point] += cell * cell - 2.0 * cell * place[point]; /* as numpy does, infinity too */
-            }
+                    squares[point] += 1 - 2 * one[point];
         }
         for (Py_ssize_t point = 0; point < some; point++) {
-            double square = squares[point] < 0.0 ? 0.0 : factor * squares[point]; /* NaN stays */
-            double far = smoothness ? sqrt(square) : square;
+            double square = factor * squares[point], far = smoothness ? sqrt(square) : square;
             double bend = smoothness == 1.5 ? 1.0 + far : smoothness == 2.5 ? 1.0 + far + square / 3.0 : 1.0;
             total += weights[first + point] * bend * exp(-far);
         }
@@ -109,20 +118,21 @@ static PyObject *sum_of_leaves(PyObject *module, PyObject *arguments)
 
 static PyObject *sum_of_kernels(PyObject *module, PyObject *arguments)
 {
-    Py_buffer cells, coordinates, rest, weights;
-    Py_ssize_t numbers;
+    Py_buffer cells, places, ones, counts, weights;
     double smoothness, factor;
-    if (!PyArg_ParseTuple(arguments, "y*nddy*y*y*", &cells, &numbers, &smoothness, &factor, &coordinates, &rest,
-                          &weights))
+    if (!PyArg_ParseTuple(arguments, "y*ddy*y*y*y*", &cells, &smoothness, &factor, &places, &ones, &counts, &weights))
         return NULL;
-    Py_ssize_t columns = cells.len / sizeof(double), count = weights.len / sizeof(double);
-    int fits = coordinates.len == columns * weights.len && rest.len == weights.len;
-    double total = fits ? kernels(cells.buf, columns, numbers, smoothness, factor, coordinates.buf, rest.buf,
+    Py_ssize_t columns = cells.len / sizeof(double), count = counts.len / sizeof(int16_t);
+    Py_ssize_t categories = count ? ones.len / count : 0, numbers = columns - categories;
+    int fits = numbers >= 0 && weights.len == count * (Py_ssize_t)sizeof(double) && ones.len == categories * count &&
+               places.len == numbers * weights.len;
+    double total = fits ? kernels(cells.buf, numbers, categories, smoothness, factor, places.buf, ones.buf, counts.buf,
                                   weights.buf, count)
                         : 0.0;
     PyBuffer_Release(&cells);
-    PyBuffer_Release(&coordinates);
-    PyBuffer_Release(&rest);
+    PyBuffer_Release(&places);
+    PyBuffer_Release(&ones);
+    PyBuffer_Release(&counts);
     PyBuffer_Release(&weights);
     return fits ? PyFloat_FromDouble(total)
                 : PyErr_Format(PyExc_ValueError, "%zd cells are not as many as a point has coordinates", columns);
@@ -132,7 +142,7 @@ static PyMethodDef functions[] = {
     {"sum_of_leaves", sum_of_leaves, METH_VARARGS,
      "sum_of_leaves(cells, least, nodes, roots, totals): add what leaves each row of at least so many cells reaches."},
     {"sum_of_kernels", sum_of_kernels, METH_VARARGS,
-     "sum_of_kernels(cells, numbers, smoothness, factor, coordinates, rest, weights): the weighted sum of kernels."},
+     "sum_of_kernels(cells, smoothness, factor, places, ones, counts, weights): the weighted sum of kernels."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -72,13 +72,15 @@ def one_as_many(many: Callable[[Matrix], np.ndarray]) -> Callable[[Row], float]:
 def _rbf(node: Mapping[str, Any]) -> Model:
     """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
     points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
-    coordinates, squares = np.ascontiguousarray(points.T, float), (points**2).sum(axis=1)
+    squares = (points**2).sum(axis=1)
 
     def kernel(X: Matrix) -> np.ndarray:
-        distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ coordinates)
+        distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ points.T)
         return np.exp(-gamma * np.maximum(distances, 0.0)) @ weights + intercept
 
-    return _around(kernel, coordinates, weights, intercept, numbers=0, smoothness=0.0, factor=gamma)
+    # the last columns are of categories, and 0 or 1; so may numbers be in all points
+    numbers = len(points.T) - int(np.cumprod(np.isin(points, (0, 1)).all(axis=0)[::-1]).sum())
+    return _around(kernel, points, numbers, weights, intercept, smoothness=0.0, factor=gamma)
 
 
 def _matern(node: Mapping[str, Any]) -> Model:
@@ -88,8 +90,7 @@ def _matern(node: Mapping[str, Any]) -> Model:
     """
     smoothness, points, weights, intercept = (node[name] for name in ("smoothness", "points", "weights", "intercept"))
     scale, numbers = node["length_scale"], node["numbers"]
-    coordinates = np.ascontiguousarray(points.T, float)
-    places, ones = coordinates[:numbers] / scale, coordinates[numbers:]
+    places, ones = points[:, :numbers].T / scale, np.ascontiguousarray(points[:, numbers:].T)
     counts = ones.sum(axis=0)
 
     def kernel(X: Matrix) -> np.ndarray:
@@ -107,24 +108,32 @@ def _matern(node: Mapping[str, Any]) -> Model:
         return (factor * np.exp(-far)) @ weights + intercept
 
     factor = 2 * smoothness / scale**2
-    return _around(kernel, coordinates, weights, intercept, numbers=numbers, smoothness=smoothness, factor=factor)
+    return _around(kernel, points, numbers, weights, intercept, smoothness=smoothness, factor=factor)
 
 
 def _around(
-    kernel: Callable[[Matrix], np.ndarray], coordinates: Matrix, weights: np.ndarray, intercept: float, **form: Any
+    kernel: Callable[[Matrix], np.ndarray],
+    points: Matrix,
+    numbers: int,
+    weights: np.ndarray,
+    intercept: float,
+    *,
+    smoothness: float,
+    factor: float,
 ) -> Model:
-    """A model of kernels around points, whose coordinates are (columns, points); form: what plan_compiled.c asks."""
+    """A model of kernels around points, whose first columns are numbers, and the others 0 or 1."""
     many = in_chunks(kernel, KERNEL_ROWS)
     if plan_compiled is None:
         return Model(many, one_as_many(many))
-    numbers, smoothness, factor = form["numbers"], form["smoothness"], form["factor"]
-    rest, weights = (coordinates[numbers:] ** 2).sum(axis=0), np.ascontiguousarray(weights, float)
+    # As little as can be: what this reads, the rest of a request must fetch again into the processor's cache.
+    places, ones = np.ascontiguousarray(points[:, :numbers].T, float), points[:, numbers:].T.astype(np.int8, "C")
+    counts, weights = ones.sum(axis=0, dtype=np.int16), np.ascontiguousarray(weights, float)
     kernels = plan_compiled.sum_of_kernels
 
     def one(row: Row) -> float:
-        value = kernels(array("d", row), numbers, smoothness, factor, coordinates, rest, weights) + intercept
+        value = kernels(array("d", row), smoothness, factor, places, ones, counts, weights) + intercept
         if not math.isfinite(value):
-            raise OverflowError  # where C overflows, numpy may not yet
+            raise OverflowError  # numpy may still know it
         return value
 
     return Model(many, one)

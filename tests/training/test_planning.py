@@ -119,6 +119,19 @@ def test_far_from_all_points_one_record_and_several_are_answered_alike(
     assert model.predict(records) == pytest.approx([model.predict([it])[0] for it in records], rel=1e-12, nan_ok=True)
 
 
+def test_a_number_that_was_0_or_1_in_training_may_be_another(table: pd.DataFrame, contract: Contract):
+    columns = {name: contract.columns[name] for name in ("Area", "Cellar", "Price")}
+    binary, smaller = table.assign(Cellar=(table["Cellar"] > 500).astype(float)), type(contract)(columns=columns)
+    X, y = features_and_target(binary, smaller)
+    candidate = Candidate(estimator="sklearn.svm.SVR", parameters={"gamma": 0.5})
+    pipeline = build_pipeline("svr", candidate, smaller, "log", 0).fit(X.assign(Area=X["Area"] / 1000), y)
+    plan, _ = make_plan(pipeline, smaller, binary)
+    records = [{"Area": 2.0, "Cellar": value} for value in (0.0, 0.5, 1.0, 2.0)]
+
+    assert len(set(read_plan(plan).predict(records))) == 4
+    assert largest_difference(plan, pipeline, smaller, records) <= RELATIVE
+
+
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_without_what_is_compiled_numpy_answers_the_same(
     name: str, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
