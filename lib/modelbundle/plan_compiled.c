@@ -55,7 +55,7 @@ static void add_leaves(const double *cells, Py_ssize_t columns, const Node *node
 /* The sum of kernels around points, each times its weight. A row's columns are numbers first, then 0 or 1; so are those
  * of points, which lie column after column: the numbers in `places`, the others as bytes in `ones`, of which each point
  * has `counts`. smoothness 0: exp(-factor d^2), else Matern's, with factor = 2 smoothness / scale^2. NaN for a
- * row that is not so, or so far out that a square might overflow.
+ * row so far out that a square might overflow.
  */
 static double kernels(const double *cells, Py_ssize_t numbers, Py_ssize_t categories, double smoothness, double factor,
                       const double *places, const int8_t *ones, const int16_t *counts, const double *weights,
@@ -64,9 +64,6 @@ static double kernels(const double *cells, Py_ssize_t numbers, Py_ssize_t catego
     double total = 0.0, squares[STRETCH];
     for (Py_ssize_t column = 0; column < numbers; column++)
         if (!(fabs(cells[column]) < FAR_OUT))
-            return NAN;
-    for (Py_ssize_t column = numbers; column < numbers + categories; column++)
-        if (cells[column] != 0.0 && cells[column] != 1.0)
             return NAN;
     for (Py_ssize_t first = 0; first < count; first += STRETCH) {
         Py_ssize_t some = count - first < STRETCH ? count - first : STRETCH;

@@ -1,6 +1,6 @@
 """A plan's models but for trees: linear ones, kernels around points; each for many rows, and for one.
 
-What one row asks of kernels and of trees is compiled (plan_compiled.c). Without it numpy answers for one row as for
+Trees, and what one row asks of kernels, are compiled (plan_compiled.c). Without it numpy answers for one row as for
 many: the same, but for the last bits, and up to ten times as slow.
 """
 
@@ -71,16 +71,14 @@ def one_as_many(many: Callable[[Matrix], np.ndarray]) -> Callable[[Row], float]:
 
 def _rbf(node: Mapping[str, Any]) -> Model:
     """A weighted sum of Gaussian kernels around some points: a support vector machine, or a Gaussian process."""
-    points, weights, gamma, intercept = node["points"], node["weights"], node["gamma"], node["intercept"]
+    points, weights, gamma, intercept = (node[name] for name in ("points", "weights", "gamma", "intercept"))
     squares = (points**2).sum(axis=1)
 
     def kernel(X: Matrix) -> np.ndarray:
         distances = (X**2).sum(axis=1)[:, None] + squares - 2.0 * (X @ points.T)
         return np.exp(-gamma * np.maximum(distances, 0.0)) @ weights + intercept
 
-    # the last columns are of categories, and 0 or 1; so may numbers be in all points
-    numbers = len(points.T) - int(np.cumprod(np.isin(points, (0, 1)).all(axis=0)[::-1]).sum())
-    return _around(kernel, points, numbers, weights, intercept, smoothness=0.0, factor=gamma)
+    return _around(kernel, node, smoothness=0.0, factor=gamma)
 
 
 def _matern(node: Mapping[str, Any]) -> Model:
@@ -108,26 +106,20 @@ def _matern(node: Mapping[str, Any]) -> Model:
         return (factor * np.exp(-far)) @ weights + intercept
 
     factor = 2 * smoothness / scale**2
-    return _around(kernel, points, numbers, weights, intercept, smoothness=smoothness, factor=factor)
+    return _around(kernel, node, smoothness=smoothness, factor=factor)
 
 
 def _around(
-    kernel: Callable[[Matrix], np.ndarray],
-    points: Matrix,
-    numbers: int,
-    weights: np.ndarray,
-    intercept: float,
-    *,
-    smoothness: float,
-    factor: float,
+    kernel: Callable[[Matrix], np.ndarray], node: Mapping[str, Any], *, smoothness: float, factor: float
 ) -> Model:
-    """A model of kernels around points, whose first columns are numbers, and the others 0 or 1."""
+    """A model of kernels around points, whose first columns are numbers, and the others, of categories, 0 or 1."""
     many = in_chunks(kernel, KERNEL_ROWS)
     if plan_compiled is None:
         return Model(many, one_as_many(many))
     # As little as can be: what this reads, the rest of a request must fetch again into the processor's cache.
+    points, numbers, intercept = node["points"], node["numbers"], node["intercept"]
     places, ones = np.ascontiguousarray(points[:, :numbers].T, float), points[:, numbers:].T.astype(np.int8, "C")
-    counts, weights = ones.sum(axis=0, dtype=np.int16), np.ascontiguousarray(weights, float)
+    counts, weights = ones.sum(axis=0, dtype=np.int16), np.ascontiguousarray(node["weights"], float)
     kernels = plan_compiled.sum_of_kernels
 
     def one(row: Row) -> float:

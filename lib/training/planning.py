@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import VotingRegressor
-from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.pipeline import Pipeline
 
 from training import planning_parts, planning_trees
 from training.planning_parts import (
+    AROUND_POINTS,
     Node,
     NotPlannable,
-    describe_gaussian_process,
     describe_step,
     without_bases,
 )
@@ -122,8 +121,8 @@ def _model(model: Any, numbers: int) -> Node:
         return _shaped(model["shape"], model["model"], numbers)
     if type(model) is VotingRegressor:
         return _average([_model(each, numbers) for each in model.estimators_], model.weights)
-    if type(model) is GaussianProcessRegressor:
-        return describe_gaussian_process(model, numbers)
+    if type(model) in AROUND_POINTS:
+        return AROUND_POINTS[type(model)](model, numbers)
     if type(model) not in MODELS:
         raise NotPlannable(f"{type(model).__name__} is no model that a plan can express")
     return MODELS[type(model)](model)

@@ -87,30 +87,31 @@ def _linear(model: LinearRegression | Ridge) -> Node:
     }
 
 
-def _svr(model: SVR) -> Node:
+def _svr(model: SVR, numbers: int) -> Node:
     if model.kernel != "rbf":
         raise NotPlannable(f"SVR with the kernel {model.kernel!r} is no model that a plan can express")
     weights, points = model.dual_coef_.ravel(), np.ascontiguousarray(model.support_vectors_)
     gamma, intercept = float(model._gamma), float(model.intercept_[0])
-    return {"kind": "rbf", "points": points, "weights": weights, "gamma": gamma, "intercept": intercept}
+    shared = {"points": points, "weights": weights, "intercept": intercept, "numbers": numbers}
+    return {"kind": "rbf", "gamma": gamma, **shared}
 
 
-def describe_gaussian_process(model: GaussianProcessRegressor, numbers: int) -> Node:
-    """Describe a Gaussian process; numbers: how many columns stand before those of categories, which are 0 or 1."""
+def _gaussian_process(model: GaussianProcessRegressor, numbers: int) -> Node:
     kernel, (scale,), (mean,) = model.kernel_, np.ravel(model._y_train_std), np.ravel(model._y_train_mean)
     points, weights = np.ascontiguousarray(model.X_train_), model.alpha_.ravel() * scale
-    shared = {"points": points, "weights": weights, "intercept": float(mean)}
+    shared = {"points": points, "weights": weights, "intercept": float(mean), "numbers": numbers}
     if type(kernel) is RBF and np.ndim(kernel.length_scale) == 0:
         return {"kind": "rbf", "gamma": 0.5 / float(kernel.length_scale) ** 2, **shared}
     if type(kernel) is Matern and np.ndim(kernel.length_scale) == 0 and kernel.nu in (0.5, 1.5, 2.5):
-        own = {"smoothness": kernel.nu, "length_scale": float(kernel.length_scale), "numbers": numbers}
+        own = {"smoothness": kernel.nu, "length_scale": float(kernel.length_scale)}
         return {"kind": "matern", **own, **shared}
     raise NotPlannable(f"a Gaussian process with the kernel {kernel} is no model that a plan can express")
 
 
+# Kernels around points; these are asked with how many columns are numbers, and stand before those of categories.
+AROUND_POINTS = {SVR: _svr, GaussianProcessRegressor: _gaussian_process}
 MODELS = {
     LinearRegression: _linear,
     Ridge: _linear,
-    SVR: _svr,
     DummyRegressor: lambda model: {"kind": "constant", "value": float(np.ravel(model.constant_)[0])},
 }
