@@ -13,7 +13,6 @@ from app.explain import check_explainable, explanation
 from app.problems import Problem, refused
 from app.rounding import rounded
 from modelbundle.amounts import plain
-from modelbundle.frame import canonical_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +48,8 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     if faults and not partial:
         raise _refused(faults)
     good = {number: record for number, record in enumerate(batch.records) if number not in faults}
+    if not batch.sound:  # what was checked as it was read, was read by the contract too
+        good = {number: record | service.contract.read(record) for number, record in good.items()}
     asked = dict(zip(good, _asked(list(good.values()), service.bundle, explain=explain), strict=True))
     answers = []
     for number, record in enumerate(batch.records):
@@ -56,7 +57,7 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
             value, reasons = asked[number]
             interval = _interval(value, service.bundle)
             if not (lacking := _lacking(value, reasons, interval)):
-                answers.append(_priced(record, value, reasons, interval, service))
+                answers.append(_priced(good[number], value, reasons, interval, service))
                 continue
             faults[number] = [fault(batch.pointers[number], *lacking)]
         answers.append(_identified(record, service.contract) | {"errors": faults[number]})
@@ -133,7 +134,7 @@ def usual_values(contract: Contract) -> dict[str, Callable[[Any], bool]]:
     def usual(column: Column) -> Callable[[Any], bool]:
         if column.kind == "categorical":
             seen = None if column.seen_categories is None else frozenset(column.seen_categories)
-            return lambda value: seen is None or canonical_category(value) in seen
+            return lambda value: seen is None or value in seen
         low = -math.inf if column.seen_minimum is None else column.seen_minimum
         high = math.inf if column.seen_maximum is None else column.seen_maximum
         return lambda value: low <= value <= high
@@ -147,8 +148,7 @@ def _warning(name: str, value: Any, contract: Contract) -> dict[str, str]:
     if value is None:
         kind, detail = "imputed", f"{name} was missing and filled in by the model"
     elif column.kind == "categorical":
-        category = canonical_category(value)
-        kind, detail = "unseen_category", f"{name} {category[:80]!r} was never seen in training"
+        kind, detail = "unseen_category", f"{name} {value[:80]!r} was never seen in training"
     else:
         low, high = column.seen_minimum, column.seen_maximum
         if low is not None and value < low:

@@ -7,18 +7,11 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
-from pydantic import (
-    ConfigDict,
-    FailFast,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, WithJsonSchema
 from typing_extensions import TypedDict
 
 from modelbundle.amounts import plain
+from modelbundle.cells import NUMBER
 
 if TYPE_CHECKING:
     from modelbundle.contract import Column, Contract
@@ -47,7 +40,7 @@ def reading_types(contract: Contract) -> tuple[TypeAdapter[Record], TypeAdapter[
 
 
 def _record(contract: Contract, extra: Literal["forbid", "ignore"]) -> Any:
-    fields = {name: _field(contract.columns[name], contract.label(name)) for name in contract.features}
+    fields = {name: _field(name, contract) for name in contract.features}
     if name := contract.identifier:
         told = Field(title=name, description=contract.columns[name].description)
         finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -57,24 +50,47 @@ def _record(contract: Contract, extra: Literal["forbid", "ignore"]) -> Any:
     return record
 
 
-def _field(column: Column, label: str) -> Any:
+def _field(name: str, contract: Contract) -> Any:
+    column = contract.columns[name]
     examples = [] if column.example is None else [column.example]
-    told = Field(title=label, description=column.description, examples=examples)
-    if column.kind == "numeric":
-        kind: Any = Annotated[float, Field(ge=column.minimum, le=column.maximum, allow_inf_nan=False)]
-    else:
-        kind = Annotated[str, Field(min_length=1)] | int
-    if not column.required:
-        kind = kind | None
-    if column.kind == "categorical":
-        # 60.0 is a whole number in JSON: a client that has nothing but floats writes it so
-        kind = Annotated[kind, WrapValidator(_whole_number)]
+    told = Field(title=contract.label(name), description=column.description, examples=examples)
+    kind = _category(name, contract) if column.kind == "categorical" else _number(name, contract)
     return Annotated[kind, told] if column.required else NotRequired[Annotated[kind, told]]
 
 
-def _whole_number(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    check(int(value) if isinstance(value, float) and value.is_integer() else value)
-    return value  # as it came: how it is written tells the category
+def _number(name: str, contract: Contract) -> Any:
+    column, read = contract.columns[name], contract.readers[name]
+    kind: Any = Annotated[float, Field(ge=column.minimum, le=column.maximum, allow_inf_nan=False)]
+    kind = kind if column.required else kind | None
+    if not any(map(NUMBER.fullmatch, contract.missing)):
+        return kind
+    # a number that stands for a missing one, such as -999; what else is no number is for the check to refuse
+    return Annotated[kind, BeforeValidator(lambda value: read(value) if type(value) in (int, float) else value)]
+
+
+def _category(name: str, contract: Contract) -> Any:
+    """The type of a categorical field, which turns what came into the category in its one form."""
+    column, read = contract.columns[name], contract.readers[name]
+    known = frozenset(column.categories or column.seen_categories or ())
+    takes = (str, int, bool) if column.values == "truth" else (str, int)
+
+    def category(value: Any) -> Any:
+        if type(value) is str:
+            return value if value in known else read(value)
+        # 60.0 is a whole number in JSON: a client that has nothing but floats writes it so
+        if value is None or type(value) in takes or (type(value) is float and value.is_integer()):
+            return read(value)
+        raise ValueError(f"{name} takes {expected(column)}")
+
+    text: dict[str, Any] = {"type": "string"}
+    if column.required:
+        text |= {"pattern": r"\S", "not": {"enum": sorted(set(contract.missing) - set(column.categories or ()))}}
+    kinds = [text, {"type": "integer"}]
+    kinds += [{"type": "boolean"}] if column.values == "truth" else []
+    kinds += [] if column.required else [{"type": "null"}]
+    one = Annotated[str, Field(min_length=1)]  # which pydantic looks into, and finds what is no Unicode
+    kind = one if column.required else one | None
+    return Annotated[kind, BeforeValidator(category), WithJsonSchema({"anyOf": kinds})]
 
 
 def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]) -> Record | list[Record] | None:
@@ -131,6 +147,8 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
     wanted = "a string or a finite number" if name == contract.identifier else expected(contract.columns[name])
     if record.get(name) is None:
         return fault(at, wanted, "null" if name in record else "nothing", f"{name} is required: ")
+    if type(record[name]) in (str, int) and contract.readers[name](record[name]) is None:
+        return fault(at, wanted, f"{shown(record[name])}, which means missing", f"{name} is required: ")
     return fault(at, wanted, shown(record[name]), f"{name}: ")
 
 
@@ -143,6 +161,8 @@ def _near_miss(name: str, known: tuple[str, ...]) -> str:
 
 def expected(column: Column) -> str:
     """Say what a field takes: `a number from 100 to 2,000,000 (sq ft)`."""
+    if column.values == "truth":
+        return "true or false, or a string such as yes or no"
     if column.kind == "categorical":
         return "a category, as a string or a whole number"
     unit = f" ({column.unit})" if column.unit else ""

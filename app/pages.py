@@ -20,6 +20,7 @@ from app.problems import Problem
 from app.reading import Batch, cells_to_record, csv_batch
 from app.service import Service, service
 from modelbundle.amounts import amount, percent, plain
+from modelbundle.cells import category
 
 if TYPE_CHECKING:
     from app.explain import Reasons
@@ -150,12 +151,18 @@ def _page(
     faults = {fault["pointer"]: fault["expected"] for fault in (answer or {}).get("errors", [])}
     at_fields = {name: faults.get(f"/{escaped(name)}", "") for name in contract.features}
     inputs = [
-        Input(name, contract.columns[name], str(values.get(name, "")), fault) for name, fault in at_fields.items()
+        Input(name, contract.columns[name], _field_text(values.get(name, ""), contract.columns[name]), fault)
+        for name, fault in at_fields.items()
     ]
     return render_template(
         "home.html", inputs=inputs, answer=answer, why=why, alert=alert, contract=contract, facts=_facts(serving),
         amount=amount, percent=percent, header=",".join(known_names(contract)),
     )  # fmt: skip
+
+
+def _field_text(value: Any, column: Column) -> str:
+    """A value as the form holds it: a category as the list of choices has it."""
+    return category(value, column.values) if column.kind == "categorical" else str(value)
 
 
 def _facts(serving: Service) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,17 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from app.checks import Fault, fault, shown
 from app.problems import Problem
+from modelbundle.cells import column_names, doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from modelbundle.contract import Contract
 
-# What a cell of a CSV file says where it is missing: what pandas takes for missing, and training with it.
-MISSING = {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
-MISSING |= {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-# Written so that no digit can be matched in two ways: a long cell would take time with its square.
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Python refuses to read or write a longer whole number, since that takes time with its square.
 MAX_DIGITS = 4300
 # Only these: some of Python's other codecs take very long.
@@ -74,12 +69,9 @@ def _whole_number(digits: str) -> int | float:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError(f"names stand twice in one object: {_twice(name for name, _ in pairs)}")
+        names = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        raise ValueError(f"names stand twice in one object: {shown(', '.join(names))}")
     return members
-
-
-def _twice(names: Iterable[str]) -> str:
-    return shown(", ".join(name for name, count in Counter(names).items() if count > 1))
 
 
 def json_batch(sent: Any, most: int, *, sound: bool = False) -> Batch:
@@ -118,9 +110,9 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
         raise Problem(400, title, str(error)) from None
     if not rows:
         raise Problem(400, title, "expected a header with the names of the columns; got an empty file")
-    header = [name.strip() for name in rows[0]]
-    if len(set(header)) < len(header):
-        raise Problem(400, title, f"names stand twice in the header: {_twice(header)}")
+    header = column_names(rows[0])
+    if twice := doubled(header):
+        raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
     if len(header) == 1 and ";" in header[0]:
         raise Problem(400, title, "expected commas between the columns; got semicolons")
     _limit(len(rows) - 1, most)
@@ -129,26 +121,16 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
         if len(row) != len(header):
             faults[number] = fault(f"/{number}", f"{len(header)} cells, as the header has", f"{len(row)} cells")
         records.append(cells_to_record(zip(header, row, strict=False), contract))
-    return _batch(records, most, faults=faults, table=[header, *rows[1:]])
+    return _batch(records, most, faults=faults, table=[[name.strip() for name in rows[0]], *rows[1:]])
 
 
 def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dict[str, Any]:
-    """Turn the text of named cells into the values that JSON would have held; a missing cell is None."""
-    return {name: _value(name, text, contract) for name, text in cells}
+    """Turn the text of named cells into the values that JSON would have held; a missing cell is None.
 
-
-def _value(name: str, text: str, contract: Contract) -> Any:
-    column = contract.columns.get(name)
-    plain = text.strip()
-    if column is None or column.role == "target":
-        return text
-    if plain in MISSING and plain not in (column.categories or column.seen_categories or ()):
-        return None
-    if column.role == "identifier":
-        return int(plain) if re.fullmatch(r"-?[1-9]\d{0,17}|0", plain, re.ASCII) else text
-    if column.kind == "numeric" and NUMBER.fullmatch(plain):
-        return float(plain)
-    return text
+    A column without a name, as of an index that pandas saved, is left out, as training leaves it out.
+    """
+    readers = {name: read for name, read in contract.readers.items() if name != contract.target}
+    return {name: readers[name](text) if name in readers else text for name, text in cells if name}
 
 
 def mlflow_batch(sent: Any, most: int) -> Batch:

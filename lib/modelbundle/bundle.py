@@ -65,7 +65,8 @@ class Bundle:
     """A verified bundle: its version (the manifest's digest), manifest, contract and model.
 
     intervals: how far the truth lies from a prediction; typical: what a prediction is compared with, to explain it;
-    each None if the bundle does not tell it. model: predicts records; served_by: `plan` or `pickle`; why: in words.
+    each None if the bundle does not tell it. model: predicts records whose cells were read by the contract; served_by:
+    `plan` or `pickle`; why: in words.
     """
 
     folder: Path
@@ -79,8 +80,8 @@ class Bundle:
     why: str
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Predict the target, in its own unit, for each record, in order."""
-        return self.model(records)
+        """Predict the target, in its own unit, for each record, in order; however its values are written."""
+        return self.model([self.contract.read(record) for record in records])
 
 
 def installed_versions() -> dict[str, str]:
@@ -240,7 +241,7 @@ def _check_typical(bundle: Bundle) -> None:
         return
     where, log = f"{bundle.folder / 'manifest.json'}, typical", bundle.typical.scale == "log"
     try:
-        (answer,) = bundle.predict([bundle.typical.record])
+        (answer,) = bundle.model([bundle.typical.record])
     except Exception as error:
         raise BundleProblem(f"{where}: model.pkl cannot predict its record: {error!r}") from error
     if not math.isfinite(answer) or (log and answer <= 0):

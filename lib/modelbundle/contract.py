@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from modelbundle.frame import canonical_category
+from modelbundle.cells import MISSING, Values, category, cell_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class Column(BaseModel):
     """One column: its role, kind, unit, limits, and what training saw in it.
 
     minimum and maximum are hard limits, in `unit`: a value outside is refused.
+    values: what the categories are (see cells.category): any spelling of a whole number or of a truth value, or text as
+    it is written; where nothing is said, whole if all categories are given as numbers.
     categories lists the known ones, as strings: training refuses another, serving prices it with a warning.
     seen_* are filled in when a bundle is written: the range that the training rows covered.
     """
@@ -27,16 +32,27 @@ class Column(BaseModel):
     required: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    values: Values = "text"
     categories: tuple[str, ...] | None = None
     example: float | int | str | None = None
     seen_minimum: float | None = None
     seen_maximum: float | None = None
     seen_categories: tuple[str, ...] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _values_are_what_the_categories_are(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "values" in given or not isinstance(given.get("categories"), list | tuple):
+            return given
+        numbers = all(isinstance(item, int) and not isinstance(item, bool) for item in given["categories"])
+        return given | {"values": "whole"} if numbers and given["categories"] else given
+
     @field_validator("categories", "seen_categories", mode="before")
     @classmethod
-    def _categories_are_strings(cls, value: Any) -> Any:
-        return [canonical_category(item) for item in value] if isinstance(value, list | tuple) else value
+    def _categories_are_strings(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, list | tuple) or "values" not in info.data:
+            return value
+        return tuple(dict.fromkeys(category(item, info.data["values"]) for item in value))
 
     @model_validator(mode="after")
     def _limits_fit_the_kind(self) -> Column:
@@ -44,6 +60,8 @@ class Column(BaseModel):
             raise ValueError("a categorical column takes categories, not minimum or maximum")
         if self.kind == "numeric" and self.categories is not None:
             raise ValueError("a numeric column takes minimum and maximum, not categories")
+        if self.kind == "numeric" and self.values != "text":
+            raise ValueError(f"values: {self.values} is for a categorical column; a numeric one holds numbers")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         return self
@@ -58,11 +76,15 @@ class Column(BaseModel):
 
 
 class Contract(BaseModel):
-    """The columns of one data set, in order: at least one feature, one numeric target, at most one identifier."""
+    """The columns of one data set, in order: at least one feature, one numeric target, at most one identifier.
+
+    missing: what a missing cell says, without outer blanks; a category that a column lists is none of these.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: dict[str, Column] = Field(min_length=2)
+    missing: tuple[str, ...] = MISSING
 
     @model_validator(mode="after")
     def _roles_are_complete(self) -> Contract:
@@ -104,6 +126,15 @@ class Contract(BaseModel):
     def identifier(self) -> str | None:
         """Name of the column that names a row, if there is one."""
         return next(iter(self._with_role("identifier")), None)
+
+    @cached_property
+    def readers(self) -> dict[str, Callable[[Any], Any]]:
+        """What reads the cells of each column: see cells.cell_reader."""
+        return {name: cell_reader(column, self.missing) for name, column in self.columns.items()}
+
+    def read(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Read a record's features by their readers: a missing one is None, and what has no column is left out."""
+        return {name: self.readers[name](record[name]) for name in self.features if name in record}
 
     @property
     def unit(self) -> str:

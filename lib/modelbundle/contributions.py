@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from modelbundle.frame import canonical_category
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from numbers import Real
@@ -142,18 +140,11 @@ def _mixtures(
     Two equal rows might differ in the last bits of their predictions, and then what is typical would not add 0.
     """
     usual = {name: typical.get(name) for name in features}
-    different = frozenset(place for place, name in enumerate(features) if not _same(record.get(name), usual[name]))
+    different = frozenset(place for place, name in enumerate(features) if record.get(name) != usual[name])
     taken = [wanted & different for wanted in _plan(len(features)).sets]
     place = {each: number for number, each in enumerate(dict.fromkeys(taken))}
     rows = [usual | {features[at]: record.get(features[at]) for at in each} for each in place]
     return rows, [place[each] for each in taken]
-
-
-def _same(one: Any, other: Any) -> bool:
-    """60, 60.0 and "60" are one category; a missing value is like no other."""
-    if one is None or other is None:
-        return one is other
-    return one == other or canonical_category(one) == canonical_category(other)
 
 
 def _on_scale(value: float, scale: str) -> float:

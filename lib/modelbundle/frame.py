@@ -1,36 +1,19 @@
 """The canonical frame: one form for the same values, however they were written.
 
-A CSV column of 60 with gaps is read as 60.0, a client may send 60 or "60", null or nothing at all.
-Each gets the same cell here: categories are strings, numbers are float64, a missing cell is NaN.
+Each cell is read as `cells` says: categories become strings, numbers float64, a missing cell is NaN.
 pandas is imported when a frame is made, so that reading a contract needs none of it.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
     from modelbundle.contract import Contract
-
-
-# A whole number with a point and a zero, as a column with gaps has it; no other text that ends so, such as v2.0.
-WHOLE_NUMBER = r"^(-?\d+)\.0$"
-
-
-def canonical_category(value: Any) -> str:
-    """Write one category as a string; 60, 60.0, "60" and "60.0" are one category."""
-    text = str(value)
-    return re.sub(WHOLE_NUMBER, r"\1", text) if ".0" in text else text
-
-
-def canonical_categories(values: pd.Series) -> pd.Series:
-    """Write a column of categories as canonical_category does; a missing cell stays missing."""
-    return values.astype("str").str.replace(WHOLE_NUMBER, r"\1", regex=True)
 
 
 def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -44,30 +27,47 @@ def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     columns = {}
     for name in contract.features:
         values = frame[name] if name in frame else pd.Series(float("nan"), index=frame.index)
-        if contract.columns[name].kind == "categorical":
-            columns[name] = canonical_categories(values)
-        else:
-            columns[name] = pd.to_numeric(values).astype("float64")
+        columns[name] = _typed(read_column(values, contract.readers[name]), name, contract)
     return pd.DataFrame(columns, index=frame.index)
 
 
 def records_to_frame(records: Iterable[Mapping[str, Any]], contract: Contract) -> pd.DataFrame:
     """Make the canonical frame of a client's records, one row each, in order.
 
-    It is what canonical_frame makes of the same cells, column by column from arrays of objects: no cell's form depends
-    on its neighbours, and a lone record, the most frequent request, costs a fifth of the time.
+    It is what canonical_frame makes of the same cells; no cell's form depends on its neighbours.
     """
+    import pandas as pd
+
+    rows, columns = list(records), {}
+    for name in contract.features:
+        read = contract.readers[name]
+        columns[name] = _typed([_read(read, record.get(name)) for record in rows], name, contract)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+
+
+def read_column(values: pd.Series, read: Callable[[Any], Any]) -> list[Any]:
+    """Read a column's cells, in order; a text that stands often, as in a file, is read once."""
+    import pandas as pd
+
+    if not isinstance(values.dtype, pd.StringDtype):
+        return [_read(read, value) for value in values.tolist()]
+    places, texts = pd.factorize(values)
+    found = [*map(read, texts.tolist()), None]  # the place of a missing cell is -1
+    return [found[place] for place in places.tolist()]
+
+
+def _read(read: Callable[[Any], Any], value: Any) -> Any:
+    import pandas as pd
+
+    return None if value is pd.NA or value is pd.NaT else read(value)
+
+
+def _typed(cells: list[Any], name: str, contract: Contract) -> Any:
     import numpy as np
     import pandas as pd
 
-    rows = list(records)
-    columns: dict[str, Any] = {}
-    for name in contract.features:
-        cells = np.array([record.get(name) for record in rows], dtype=object)
-        if contract.columns[name].kind == "categorical":
-            missing = pd.isna(cells)
-            texts = [None if gap else canonical_category(cell) for cell, gap in zip(cells, missing, strict=True)]
-            columns[name] = pd.array(texts, dtype="str")
-        else:
-            columns[name] = pd.to_numeric(cells).astype("float64")
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+    if contract.columns[name].kind == "categorical":
+        return pd.array(cells, dtype="str")
+    if wrong := [cell for cell in cells if isinstance(cell, str)]:
+        raise ValueError(f"{name} should hold numbers; found {wrong[0]!r:.80}")
+    return np.array(cells, dtype="float64")  # None becomes NaN

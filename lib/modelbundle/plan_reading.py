@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from modelbundle.frame import canonical_category
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -29,10 +27,12 @@ class Reader(NamedTuple):
 
 
 def reader(read: Mapping[str, Any]) -> Reader:
-    """Make a reader from its description. A value that is None, NaN or absent is missing."""
+    """Make a reader from its description, of records that the contract has read: what is None or absent is missing."""
     numbers = list(zip(read["numbers"], read["fill"], strict=True))
     lookups = [(each["feature"], each["numbers"], each["fill"]) for each in read["lookups"]]
-    categories = [(each["feature"], each["columns"], each["missing"], each["other"]) for each in read["categories"]]
+    categories = [
+        (each["feature"], {**each["columns"], None: each["missing"]}, each["other"]) for each in read["categories"]
+    ]
     products, zeros = read["products"], [0.0] * read["columns"]
     first = len(numbers) + len(lookups) + len(products)
 
@@ -40,14 +40,12 @@ def reader(read: Mapping[str, Any]) -> Reader:
         get = record.get
         row = [fill if (value := get(name)) is None or value != value else float(value) for name, fill in numbers]
         for name, table, fill in lookups:
-            value = get(name)
-            row.append(fill if value is None else table.get(canonical_category(value), fill))
+            row.append(table.get(get(name), fill))
         for factors in products:
             row.append(math.prod([row[factor] for factor in factors]))
         row += zeros
-        for name, columns, missing, other in categories:
-            value = get(name)
-            column = missing if value is None or value != value else columns.get(canonical_category(value), other)
+        for name, columns, other in categories:
+            column = columns.get(get(name), other)
             if column is not None:
                 row[first + column] = 1.0
         return row
@@ -59,14 +57,12 @@ def reader(read: Mapping[str, Any]) -> Reader:
             cells = np.array([record.get(name) for record in records], dtype=float)  # None becomes NaN
             next(filled)[:] = np.where(np.isnan(cells), fill, cells)
         for name, table, fill in lookups:
-            values = [record.get(name) for record in records]
-            next(filled)[:] = [fill if it is None else table.get(canonical_category(it), fill) for it in values]
+            next(filled)[:] = [table.get(record.get(name), fill) for record in records]
         for factors in products:
             next(filled)[:] = X[:, factors].prod(axis=1)
-        for name, columns, missing, other in categories:
+        for name, columns, other in categories:
             for row, record in enumerate(records):
-                value = record.get(name)
-                column = missing if value is None or value != value else columns.get(canonical_category(value), other)
+                column = columns.get(record.get(name), other)
                 if column is not None:
                     X[row, first + column] = 1.0
         return X

@@ -31,7 +31,8 @@ def with_seen_ranges(contract: Contract, table: pd.DataFrame) -> Contract:
             return column.model_copy(update={"seen_categories": tuple(sorted(values.unique()))})
         return column.model_copy(update={"seen_minimum": float(values.min()), "seen_maximum": float(values.max())})
 
-    return Contract(columns={name: seen(name, column) for name, column in contract.columns.items()})
+    columns = {name: seen(name, column) for name, column in contract.columns.items()}
+    return Contract(columns=columns, missing=contract.missing)
 
 
 def golden_requests(pipeline: Any, contract: Contract, table: pd.DataFrame) -> dict[str, Any]:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from modelbundle.cells import MISSING
 from modelbundle.contract import Contract
 from training.paths import from_root
 from training.problems import ConfigProblem
 from training.recipe import Candidate, Engineered, Strict, Tuning
+from training.yaml_reading import read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class Read(Strict):
-    """How a CSV is written: these keys go to pandas.read_csv as they are."""
+    """How a CSV is written; the keys mean what they mean to pandas.read_csv."""
 
     sep: str = ","
-    decimal: str = "."
-    thousands: str | None = None
+    decimal: str = Field(".", min_length=1, max_length=1)
+    thousands: str | None = Field(None, min_length=1, max_length=1)
     quotechar: str = Field('"', min_length=1, max_length=1)
     encoding: str = "utf-8"
     na_values: str | list[str] | None = None
     keep_default_na: bool = True
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a missing cell says; an empty one always does."""
+        own = [self.na_values] if isinstance(self.na_values, str) else self.na_values or []
+        return tuple(dict.fromkeys(["", *(text.strip() for text in own), *(MISSING if self.keep_default_na else ())]))
 
 
 class Download(Strict):
@@ -45,6 +52,11 @@ class Data(Strict):
     path: str
     read: Read = Read()
     download: Download | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a missing cell says, wherever the data come from."""
+        return tuple(dict.fromkeys([*self.read.missing, *(self.download.read.missing if self.download else ())]))
 
 
 class Split(Strict):
@@ -84,6 +96,15 @@ class Conf(Strict):
     def members(self, name: str) -> dict[str, Candidate]:
         """The candidates that a blend is made of; none for a candidate that is no blend."""
         return {member: self.candidates[member] for member in self.candidates[name].members}
+
+    @field_validator("contract")
+    @classmethod
+    def _missing_is_what_the_data_say(cls, contract: Contract, info: ValidationInfo) -> Contract:
+        """So that serving takes for missing what training did."""
+        if "data" not in info.data:
+            return contract
+        own = contract.missing if "missing" in contract.model_fields_set else ()
+        return Contract(columns=contract.columns, missing=tuple(sorted({*own, *info.data["data"].missing})))
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Conf:
@@ -165,9 +186,11 @@ def _read_mapping(file: Path) -> dict[str, Any]:
         there = ", ".join(sorted(other.name for other in file.parent.glob("*.yaml"))) or "nothing"
         raise ConfigProblem(f"there is no configuration {file}; in that folder: {there}")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = read_yaml(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
         raise ConfigProblem(f"{file} is not YAML: {error}") from error
+    except ConfigProblem as problem:
+        raise ConfigProblem(f"{file} {problem}") from None
     if not isinstance(content, dict):
         raise ConfigProblem(f"{file} should hold a mapping with keys such as name, data and candidates")
     return content

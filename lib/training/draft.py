@@ -7,20 +7,29 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from modelbundle.cells import TRUTHS, Values, category, cell_reader
+from modelbundle.contract import Column
+from modelbundle.frame import read_column
 from training.conf import Read, load_conf
 from training.data import read_csv
 from training.paths import to_root
 from training.problems import DataProblem, Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # More distinct texts than this share of the rows are names or remarks, not categories.
 TEXT_ABOVE_SHARE = 0.5
 FEW_WHOLE_NUMBERS = 20
+INFINITE = r"(?i)[+-]?inf(inity)?"  # no category among numbers, but a fault, which validation names
+# Digits that are no amount: a number would lose the zeros in front, or what goes beyond the 15 digits of a float.
+CODE = re.compile(r"[+-]?(0\d.*|\d{16,}(\.0*)?)", re.ASCII)
 
 
 def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
@@ -28,21 +37,26 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
 
     Hard limits get slack of the column's own width on each side. Raises DataProblem.
     """
-    table = read_csv(path, read)
+    texts = read_csv(path, read)
     for name in (target, *([identifier] if identifier else [])):
-        if name not in table:
-            raise DataProblem(f"{path} has no column {name!r}; it has {', '.join(map(str, table.columns))}")
-    if table[target].nunique() < 2:
+        if name not in texts:
+            raise DataProblem(f"{path} has no column {name!r}; it has {', '.join(texts.columns)}")
+    numbers = cell_reader(Column(kind="numeric"), read.missing, read.decimal, read.thousands or "")
+    values = pd.Series(read_column(texts[target], numbers), dtype="object").dropna()
+    if values.nunique() < 2:
         raise DataProblem(f"{path}: the target {target!r} is the same in every row, so nothing can be learned from it")
-    identifier = identifier or _guess_identifier(table, target)
+    identifier = identifier or _guess_identifier(texts, target)
     columns, remarks = {}, []
-    for name in table.columns:
+    if unnamed := texts.attrs["unnamed"]:
+        remarks.append(f"#   {unnamed} left out for want of a name: an index that was saved with the data?")
+    for name in texts.columns:
         role = {target: "target", identifier: "identifier"}.get(name, "feature")
-        column, remark = _column(table[name], role)
-        remarks += [f"#   {name}: {remark}"] if remark else []
+        column, told = _column(texts[name], role, read, numbers)
+        remarks += [f"#   {name}: {remark}" for remark in told]
         if column:
-            columns[str(name)] = column
-    positive = table[target].min() > 0 if pd.api.types.is_numeric_dtype(table[target]) else False
+            columns[name] = column
+    readable = values[[not isinstance(value, str) for value in values]].astype("float64")
+    positive = len(readable) == len(values) and readable.min() > 0
     example = load_conf("conf/house_prices.yaml").model_dump(mode="json", exclude_unset=True)
     name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "data"
     content: dict[str, Any] = {
@@ -50,7 +64,7 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
         "title": path.stem.replace("_", " ").capitalize(),
         "data": {"path": to_root(path.resolve()), "read": read.model_dump(exclude_defaults=True)},
         "contract": {"columns": columns},
-        "target_transform": "log" if positive and table[target].skew() > 1 else "none",
+        "target_transform": "log" if positive and readable.skew() > 1 else "none",
         "metric": "neg_root_mean_squared_error",
         "also_report": ["neg_mean_absolute_error", "r2"],
         **{key: example[key] for key in ("split", "rule", "candidates")},
@@ -61,32 +75,42 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     return "\n".join(head) + "\n\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _guess_identifier(table: pd.DataFrame, target: str) -> str | None:
-    named = [name for name in table.columns if re.fullmatch(r"(?i)(.*_)?id", str(name)) and name != target]
-    return next((name for name in named if table[name].is_unique and table[name].notna().all()), None)
+def _guess_identifier(texts: pd.DataFrame, target: str) -> str | None:
+    named = [name for name in texts.columns if re.fullmatch(r"(?i)(.*_)?id", name) and name != target]
+    return next((name for name in named if texts[name].is_unique and texts[name].str.strip().ne("").all()), None)
 
 
-def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
-    """Describe one column; returns nothing and a remark for one that is left out."""
-    present = values.replace([np.inf, -np.inf], np.nan).dropna()
-    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+def _column(texts: pd.Series, role: str, read: Read, numbers: Callable[[Any], Any]) -> tuple[dict[str, Any], list[str]]:
+    """Describe one column, and remark on what a person should look at; returns no description of one that is left out.
+
+    texts: its cells as they stand; numbers: what reads them as numbers.
+    """
     column: dict[str, Any] = {"role": role} if role != "feature" else {}
-    column |= {
-        "kind": "numeric" if numeric or role == "target" else "categorical",
-        "description": "",
-        "unit": "",
-    }
+    cells = texts.str.strip()
+    present = cells[~cells.isin(read.missing) & ~cells.str.fullmatch(INFINITE)]
+    values = pd.Series(read_column(present, numbers), dtype="object")
+    numeric = not any(isinstance(value, str) for value in values)
+    plain = {"kind": "numeric" if numeric or role == "target" else "categorical", "description": "", "unit": ""}
     if role == "identifier":
-        return column, ""
+        return column | plain, []
+    if role == "target" and not numeric:
+        return column | plain, ["the target holds text; look at read in the configuration"]
+    codes = [text for text in present.unique() if CODE.fullmatch(text)]
+    if numeric and (role == "target" or not codes):
+        described, remarks = _numeric(values.astype("float64"), role)
+    else:
+        described, remarks = _categorical(present, codes if numeric else [])
+    words = [text for text in cells[cells.isin(read.missing)].unique() if text]
+    if words and not numeric:
+        told = f"{' and '.join(words)} is read as a missing cell; if it is a category of its own"
+        remarks.append(f"{told}, list it among the categories, in quotes")
+    return (column | described if described else {}), remarks
+
+
+def _numeric(values: pd.Series, role: str) -> tuple[dict[str, Any], list[str]]:
+    present = values[np.isfinite(values)]
     if present.nunique() < 2:
-        return {}, "left out: the same in every row"
-    if not numeric:
-        if role == "target":
-            return column, "the target holds text; look at read in the configuration"
-        if present.nunique() > TEXT_ABOVE_SHARE * len(present):
-            return {}, f"left out: {present.nunique():,} distinct texts in {len(present):,} rows"
-        common = present.astype(str).value_counts()
-        return column | {"categories": sorted(common.index), "example": common.index[0]}, ""
+        return {}, ["left out: the same in every row"]
     low, high = float(present.min()), float(present.max())
     width = high - low
     minimum, maximum = _rounded(low - width, down=True), _rounded(high + width, down=False)
@@ -94,13 +118,33 @@ def _column(values: pd.Series, role: str) -> tuple[dict[str, Any], str]:
         minimum = min(low, 1e-9) if low < 1 else 1
     elif low >= 0:
         minimum = max(minimum, 0)
-    column |= {"minimum": minimum, "maximum": maximum, "example": present.median().item()}
     whole = bool((present == present.round()).all())
+    example = present.median().item()
+    described = {
+        "kind": "numeric", "description": "", "unit": "", "minimum": minimum, "maximum": maximum,
+        "example": int(example) if whole and example.is_integer() else example,
+    }  # fmt: skip
     few = role == "feature" and whole and present.nunique() <= FEW_WHOLE_NUMBERS
-    return (
-        column,
-        f"{present.nunique()} distinct whole numbers: a category that is written as a number?" if few else "",
-    )
+    told = f"{present.nunique()} distinct whole numbers: a category that is written as a number?"
+    return described, [f"{told} Then say kind: categorical, values: whole"] if few else []
+
+
+def _categorical(present: pd.Series, codes: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Describe categories; codes: those that look like numbers, where all do, and are kept as they stand."""
+    found = {category(text, "truth") for text in present.unique()}
+    values: Values = "truth" if found == set(TRUTHS) else "text"
+    categories = present.map(lambda text: category(text, values))
+    if categories.nunique() < 2:
+        return {}, ["left out: the same in every row"]
+    if categories.nunique() > TEXT_ABOVE_SHARE * len(present):
+        return {}, [f"left out: {categories.nunique():,} distinct texts in {len(present):,} rows"]
+    kept = [f"codes such as {codes[0]} are text, kept as they stand; a number would lose their digits"] if codes else []
+    names = [name == "true" for name in sorted(TRUTHS)] if values == "truth" else sorted(categories.unique())
+    example = categories.value_counts().index[0]
+    return {
+        "kind": "categorical", "description": "", "unit": "", "values": values, "categories": names,
+        "example": example == "true" if values == "truth" else example,
+    }, kept  # fmt: skip
 
 
 def _rounded(value: float, *, down: bool) -> float | int:

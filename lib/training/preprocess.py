@@ -1,7 +1,8 @@
 """The preprocessing variants: from any written form of a record to the numbers that a model takes.
 
 Stock scikit-learn and pandas pieces alone, so that the pickle needs none of our code. They are fitted inside each
-fold. Each variant takes the frame as pd.read_csv makes it and the canonical frame alike.
+fold. Each variant takes the canonical frame and the frame as pd.read_csv makes it alike; there text columns want
+dtype="str", since read_csv takes text of digits for numbers and writes them its own way.
 """
 
 from __future__ import annotations
@@ -22,14 +23,24 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from modelbundle.frame import WHOLE_NUMBER
+from modelbundle.cells import TRUTHS, category
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelbundle.contract import Contract
     from training.recipe import Engineered
 
+# What cells.category does, for what read_csv makes of a column: 60 with gaps is 60.0, TRUE is True. No two of a kind's
+# expressions match one text.
+SPELLINGS = {
+    "whole": {r"^\s*[+-]?0+(?:\.0*)?\s*$": "0", r"^\s*\+?(-?)0*([1-9][0-9]*)(?:\.0*)?\s*$": r"\1\2"},
+    "truth": {
+        rf"(?i)^\s*(?:{'|'.join(words)}|\+?0*{number}(?:\.0*)?)\s*$": truth
+        for (truth, words), number in zip(TRUTHS.items(), "10", strict=True)
+    },
+    "text": {r"^\s+|\s+$": ""},
+}
 # A category with fewer rows shares one column with the other rare ones; so does one that training never saw.
 RARE_BELOW_ROWS = 10
 
@@ -60,9 +71,9 @@ def build_reading(contract: Contract, engineered: Mapping[str, Engineered] | Non
     """
     looked_up = {name: made for name, made in (engineered or {}).items() if made.category}
     parts = [("numbers", Pipeline(_read_numbers()), contract.numeric)] if contract.numeric else []
-    parts += [(name, Pipeline(_look_up(made)), [made.category]) for name, made in looked_up.items()]
+    parts += [(name, Pipeline(_look_up(made, contract)), [made.category]) for name, made in looked_up.items()]
     if contract.categorical:
-        parts.append(("categories", Pipeline(_encode_categories()), contract.categorical))
+        parts.append(("categories", Pipeline(_encode_categories(contract)), contract.categorical))
     read = ColumnTransformer(parts, verbose_feature_names_out=False)
     return Pipeline([("cells", read), ("products", _products([*contract.numeric, *looked_up], engineered or {}))])
 
@@ -104,10 +115,12 @@ def _read_numbers() -> list[tuple[str, object]]:
     ]
 
 
-def _look_up(made: Engineered) -> list[tuple[str, object]]:
+def _look_up(made: Engineered, contract: Contract) -> list[tuple[str, object]]:
     """The steps that put a number in a category's place; one that is not listed is imputed like a missing number."""
-    number = FunctionTransformer(pd.DataFrame.map, kw_args={"func": made.numbers.get})
-    return [*_read_categories(), ("number", number), *_read_numbers()]
+    values = contract.columns[made.category].values
+    numbers = {category(key, values): number for key, number in made.numbers.items()}
+    number = FunctionTransformer(pd.DataFrame.map, kw_args={"func": numbers.get})
+    return [*_read_categories([made.category], contract), ("number", number), *_read_numbers()]
 
 
 def _products(numbers: list[str], engineered: Mapping[str, Engineered]) -> ColumnTransformer | str:
@@ -140,22 +153,24 @@ def _shape(variant: str) -> list[tuple[str, object]]:
     ]
 
 
-def _read_categories() -> list[tuple[str, object]]:
-    # 60, 60.0 and "60" must be one category: a column with gaps is read as 60.0, a client sends "60".
+def _read_categories(names: Sequence[str], contract: Contract) -> list[tuple[str, object]]:
     to_strings = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": "str"}, feature_names_out="one-to-one")
-    drop_zeros = FunctionTransformer(
-        pd.DataFrame.replace,
-        kw_args={"to_replace": WHOLE_NUMBER, "value": r"\1", "regex": True},
-        feature_names_out="one-to-one",
+    spelling = {name: SPELLINGS[contract.columns[name].values] for name in names}
+    in_one_form = FunctionTransformer(
+        pd.DataFrame.replace, kw_args={"to_replace": spelling, "regex": True}, feature_names_out="one-to-one"
     )
-    return [("as_strings", to_strings), ("without_point_zero", drop_zeros)]
+    return [("as_strings", to_strings), ("in_one_form", in_one_form)]
 
 
-def _encode_categories() -> list[tuple[str, object]]:
+def _encode_categories(contract: Contract) -> list[tuple[str, object]]:
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=RARE_BELOW_ROWS,
         sparse_output=False,
         dtype=np.float64,
     )
-    return [*_read_categories(), ("impute", SimpleImputer(strategy="most_frequent")), ("one_hot", one_hot)]
+    return [
+        *_read_categories(contract.categorical, contract),
+        ("impute", SimpleImputer(strategy="most_frequent")),
+        ("one_hot", one_hot),
+    ]

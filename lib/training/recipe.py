@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from modelbundle.frame import canonical_category
+from modelbundle.cells import category
 
 
 class Strict(BaseModel):
@@ -28,7 +28,7 @@ class Engineered(Strict):
     @field_validator("numbers", mode="before")
     @classmethod
     def _categories_are_strings(cls, value: Any) -> Any:
-        return {canonical_category(key): item for key, item in value.items()} if isinstance(value, dict) else value
+        return {category(key, "text"): item for key, item in value.items()} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Engineered:

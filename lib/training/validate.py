@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pandera.pandas as pa
 
-from modelbundle.frame import canonical_categories
+from modelbundle.cells import TRUTHS
+from modelbundle.frame import read_column
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ def _rules(column: Column) -> pa.Column:
     if column.categories is not None and column.role == "feature":
         known = ", ".join(column.categories)
         checks.append(pa.Check.isin(column.categories, error=f"must be one of the categories {known:.300}"))
+    elif column.values == "whole":
+        checks.append(pa.Check.str_fullmatch(r"-?[1-9][0-9]*|0", error="must be a whole number, since its values are"))
+    elif column.values == "truth":
+        checks.append(pa.Check.isin(list(TRUTHS), error="must be true or false, since its values are"))
     required = column.required or column.role != "feature"
     return pa.Column(checks=checks, nullable=not required, unique=column.role == "identifier")
 
@@ -109,18 +114,19 @@ def _words(rule: str) -> str:
 
 
 def _as_numbers(table: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, list[Finding]]:
-    """Turn numeric columns into float64 and categories into canonical strings; text among numbers is a finding."""
+    """Turn numeric columns into float64 and categories into their one form; text among numbers is a finding."""
     columns, findings, text = {}, [], {}
     for name, column in contract.columns.items():
-        values = table[name]
+        values = pd.Series(read_column(table[name], contract.readers[name]), index=table.index, dtype="object")
         if column.role == "identifier":
             columns[name] = values
         elif column.kind == "categorical":
-            columns[name] = canonical_categories(values)
+            columns[name] = values.astype("str")
         else:
-            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+            unreadable = values.map(lambda value: isinstance(value, str))
+            numbers = values.mask(unreadable).astype("float64")
             infinite = numbers.abs() == float("inf")
-            if rows := list(values.index[values.notna() & (numbers.isna() | infinite)]):
+            if rows := list(values.index[unreadable | infinite]):
                 text[name] = rows
                 findings.append(_finding(table, contract, name, "must be a finite number", rows))
             columns[name] = numbers.mask(infinite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -27,11 +28,32 @@ def test_a_category_is_a_string_or_a_whole_number(value: Any):
     assert faults({"Zone": {"kind": "categorical", "categories": ["RL"]}}, {"Zone": value}) == []
 
 
-@pytest.mark.parametrize("value", [True, 60.5, [], {}, "", float("nan"), float("inf"), "\ud800"])
+@pytest.mark.parametrize("value", [True, 60.5, [], {}, float("nan"), float("inf"), "\ud800"])
 def test_anything_else_is_no_category(value: Any):
     (detail,) = details({"Zone": {"kind": "categorical"}}, {"Zone": value})
 
     assert detail.startswith("Zone: expected a category, as a string or a whole number; got ")
+
+
+@pytest.mark.parametrize("value", ["", "  ", "NA", " nan"])
+def test_a_text_that_means_missing_in_a_file_means_missing_here(value: str):
+    assert faults({"Zone": {"kind": "categorical"}}, {"Zone": value}) == []
+    assert details({"Zone": {"kind": "categorical", "required": True}}, {"Zone": value}) == [
+        f"Zone is required: expected a category, as a string or a whole number; got {json.dumps(value)}, "
+        "which means missing"
+    ]
+
+
+@pytest.mark.parametrize("value", [True, False, 1, 0.0, "TRUE", "no", "maybe", None])
+def test_a_truth_value_may_be_one_of_json(value: Any):
+    assert faults({"Pool": {"kind": "categorical", "values": "truth"}}, {"Pool": value}) == []
+
+
+@pytest.mark.parametrize("value", [2.5, [], {}, float("nan")])
+def test_anything_else_is_no_truth_value(value: Any):
+    (detail,) = details({"Pool": {"kind": "categorical", "values": "truth"}}, {"Pool": value})
+
+    assert detail.startswith("Pool: expected true or false, or a string such as yes or no; got ")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +157,7 @@ def read_at_once(body: bytes) -> Any:
     ("body", "records"),
     [
         (b'{"Zone": "RL", "Area": 3}', {"Zone": "RL", "Area": 3}),
-        (b' {"Zone": 60.0, "Area": null} ', {"Zone": 60.0, "Area": None}),
+        (b' {"Zone": 60.0, "Area": null} ', {"Zone": "60", "Area": None}),
         (b'[{"Zone": "RL"}, {"Zone": "\\u00e9", "Area": 2.5}]', [{"Zone": "RL"}, {"Zone": "é", "Area": 2.5}]),
     ],
 )

@@ -19,8 +19,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.engine import events, from_schema
 
 from app import FOR_MACHINES, PRICES, create_app
-from app.reading import MISSING
 from app.settings import Settings
+from modelbundle.cells import MISSING
 from tests.app.conftest import explaining
 
 if TYPE_CHECKING:

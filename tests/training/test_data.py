@@ -31,7 +31,7 @@ def test_only_the_columns_of_the_contract_are_kept_in_its_order(tmp_path: Path, 
     table = read(tmp_path, contract, ROWS)
 
     assert list(table) == ["Id", "Zone", "Class", "Area", "Cellar", "Price"]
-    assert table["Class"].tolist() == [20, 60]
+    assert table["Class"].tolist() == ["20", "60"]
 
 
 def test_gaps_are_missing_cells(tmp_path: Path, contract: Contract):
