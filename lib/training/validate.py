@@ -101,7 +101,7 @@ def _rules(column: Column) -> pa.Column:
         known = ", ".join(column.categories)
         checks.append(pa.Check.isin(column.categories, error=f"must be one of the categories {known:.300}"))
     elif column.values == "whole":
-        checks.append(pa.Check.str_fullmatch(r"-?[1-9][0-9]*|0", error="must be a whole number, since its values are"))
+        checks.append(pa.Check.str_matches(r"(-?[1-9][0-9]*|0)$", error="must be a whole number, since its values are"))
     elif column.values == "truth":
         checks.append(pa.Check.isin(list(TRUTHS), error="must be true or false, since its values are"))
     required = column.required or column.role != "feature"

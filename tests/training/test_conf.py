@@ -150,3 +150,15 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, base: str, m
 def test_a_missing_file_is_answered_with_those_that_are_there():
     with pytest.raises(ConfigProblem, match=r"no configuration .*house.yaml; .*house_prices.yaml, smoke.yaml"):
         load_conf("conf/house.yaml")
+
+
+def test_serving_takes_for_missing_what_the_data_say_is_missing(tmp_path: Path):
+    conf = load(
+        tmp_path, "data: {read: {na_values: ['-999', ' . ']}, download: {url: 'http://x/y', read: {na_values: '?'}}}"
+    )
+
+    assert {"", "NA", "?", "-999", "."} <= set(conf.contract.missing)
+
+
+def test_without_the_usual_texts_for_missing_an_empty_cell_still_is(tmp_path: Path):
+    assert load(tmp_path, "data: {read: {keep_default_na: false, na_values: x}}").contract.missing == ("", "x")

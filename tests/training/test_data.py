@@ -131,6 +131,37 @@ def test_rows_with_one_cell_more_than_the_header_are_not_read_into_the_wrong_col
         read(tmp_path, contract, HEADER + "90,x,700,20,A,0,1,8\n120,y,800,60,B,30,2,8\n")
 
 
+def test_every_spelling_of_a_value_is_that_value(tmp_path: Path, contract: Contract):
+    plain = fingerprint(read(tmp_path, contract, ROWS), contract)
+    spelled = ROWS.replace(",20,A,", ", 020 , A\t,").replace("90.5", " +90.50 ").replace("Area", " Area ")
+
+    assert fingerprint(read(tmp_path, contract, spelled), contract) == plain
+
+
+def test_a_column_without_a_name_is_left_out(tmp_path: Path, contract: Contract):
+    indexed = "\n".join(f"{number},{line}" for number, line in zip(["", 0, 1], ROWS.splitlines(), strict=True))
+
+    assert fingerprint(read(tmp_path, contract, indexed), contract) == fingerprint(
+        read(tmp_path, contract, ROWS), contract
+    )
+
+
+def test_a_name_that_stands_twice_is_refused_although_no_model_reads_it(tmp_path: Path, contract: Contract):
+    with pytest.raises(DataProblem, match=r"data\.csv: names stand twice in the header: Other\. Rename or remove"):
+        read(
+            tmp_path,
+            contract,
+            ROWS.replace("Price,Other", "Price,Other, Other").replace(",x", ",x,z").replace(",y", ",y,z"),
+        )
+
+
+def test_a_number_is_read_to_its_last_digit(tmp_path: Path, contract: Contract):
+    """pandas' own reading of numbers is quick and may be off by one bit."""
+    number = "0.30000000000000004"
+
+    assert read(tmp_path, contract, ROWS.replace("90.5", number))["Price"][0] == float(number)
+
+
 def test_an_unknown_encoding_is_named(tmp_path: Path, contract: Contract):
     with pytest.raises(DataProblem, match="unknown encoding: utf-99; see read in conf/"):
         read(tmp_path, contract, ROWS, encoding="utf-99")

@@ -109,6 +109,56 @@ def test_a_draft_accepts_its_own_categories(tmp_path: Path, cells: str):
     assert find_faults(load_table(conf.data, conf.contract), conf.contract) == []
 
 
+def test_codes_stay_as_they_stand_and_the_draft_says_so(tmp_path: Path):
+    text = draft_of(tmp_path, SMALL.replace("north", "02134").replace("south", "10001"))
+    zone = loaded(tmp_path, text).contract.columns["zone"]
+
+    assert (zone.kind, zone.values, zone.categories) == ("categorical", "text", ("02134", "10001"))
+    assert "#   zone: codes such as 02134 are text, kept as they stand; a number would lose their digits" in text
+
+
+def test_codes_that_are_longer_than_a_float_can_hold_stay_as_they_stand(tmp_path: Path):
+    text = draft_of(tmp_path, SMALL.replace("north", "12345678901234567").replace("south", "12345678901234568"))
+
+    assert loaded(tmp_path, text).contract.columns["zone"].categories == ("12345678901234567", "12345678901234568")
+
+
+@pytest.mark.parametrize("pair", ["TRUE,FALSE", "yes,No", "t,F", "on,off", "True,no"])
+def test_truth_values_are_drafted_as_such(tmp_path: Path, pair: str):
+    north, south = pair.split(",")
+    zone = loaded(tmp_path, draft_of(tmp_path, SMALL.replace("north", north).replace("south", south))).contract.columns[
+        "zone"
+    ]
+
+    assert (zone.values, zone.categories) == ("truth", ("false", "true"))
+
+
+def test_a_missing_cell_that_could_be_a_category_gets_a_remark(tmp_path: Path):
+    text = draft_of(tmp_path, SMALL.replace("2,214,north", "2,214,NA"))
+
+    assert "#   zone: NA is read as a missing cell; if it is a category of its own, list it among the" in text
+    assert "NA is read" not in draft_of(tmp_path, SMALL)
+
+
+def test_a_saved_index_is_left_out_with_a_remark(tmp_path: Path):
+    lines = SMALL.splitlines()
+    text = draft_of(tmp_path, "\n".join([f",{lines[0]}", *(f"{row},{line}" for row, line in enumerate(lines[1:]))]))
+
+    assert "#   1 column left out for want of a name: an index that was saved with the data?" in text
+    assert loaded(tmp_path, text).contract.features == ["code", "area", "zone"]
+
+
+def test_names_with_blanks_around_them_are_read_without(tmp_path: Path):
+    contract = loaded(tmp_path, draft_of(tmp_path, SMALL.replace("area,zone", " area , zone"))).contract
+
+    assert contract.features == ["code", "area", "zone"]
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path):
+    with pytest.raises(DataProblem, match=r"names stand twice in the header: area\. Rename or remove the columns"):
+        draft_of(tmp_path, SMALL.replace("code,area", "area , area"))
+
+
 @pytest.mark.parametrize("scale", ["0.00001", "0.3", "-1", "1e12"])
 def test_a_draft_accepts_numbers_of_any_size(tmp_path: Path, scale: str):
     rows = [f"{float(scale) * (1 + row)},{float(scale) * (3 + row**2)}" for row in range(40)]

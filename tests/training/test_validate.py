@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from modelbundle.contract import Contract
+from modelbundle.contract import Column, Contract
 from training.problems import DataProblem
 from training.validate import find_faults, find_leaks, require_sound
 
@@ -58,6 +58,24 @@ def test_a_fault_is_told_with_column_rule_rows_identifiers_and_values(
     table: pd.DataFrame, contract: Contract, column: str, value: Any, finding: str
 ):
     assert faults(broken(table, {(3, column): value}), contract) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("values", "sound", "rule"),
+    [
+        ("whole", ["60", "-5", "0"], "must be a whole number, since its values are"),
+        ("truth", ["true", "no", "1"], "must be true or false, since its values are"),
+    ],
+)
+def test_a_value_of_another_kind_is_a_finding(
+    table: pd.DataFrame, contract: Contract, values: str, sound: list[str], rule: str
+):
+    zone = Column.model_validate({"kind": "categorical", "values": values})
+    changed = Contract(columns=contract.columns | {"Zone": zone})
+    cells = table.assign(Zone=[sound[row % 3] for row in range(len(table))])
+
+    assert faults(cells, changed) == []
+    assert faults(broken(cells, {(3, "Zone"): "7.5"}), changed) == [f"Zone: {rule}, in 1 row (first: Id 4: 7.5)"]
 
 
 def test_a_missing_identifier_is_a_finding(table: pd.DataFrame, contract: Contract):
