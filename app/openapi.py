@@ -83,8 +83,9 @@ def _predict(service: Service, most: int) -> dict[str, Any]:
     contract = service.contract
     return {
         "summary": f"Predict {contract.target} for one record, an array of them, or a CSV file",
-        "description": "An absent optional field and null mean the same. A category is a string or a whole number: "
-        f'60 and "60" are one. A request holds at most {most:,} records. '
+        "description": "An absent optional field and null mean the same. A category is a string or a whole number. "
+        'Where its values are whole numbers or truth values, every spelling of one is that one: 60, 60.0 and "060"; '
+        f"true and yes. A request holds at most {most:,} records. "
         "In CSV an empty cell is missing, and so is what pandas reads as missing, such as NA. "
         "If Accept asks for text/csv, the answer is the table that was sent, with columns for the prediction, its "
         "warnings and, with partial=true, its errors.",

@@ -136,7 +136,7 @@ def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dic
 def mlflow_batch(sent: Any, most: int) -> Batch:
     """Take the JSON of MLflow's scoring protocol, of at most `most` records; raises Problem 400 or 413.
 
-    pandas writes a missing cell as NaN there: it means null.
+    Frames of pandas come so; what such a frame's columns and cells mean there, they mean here.
     """
     title = "The body is not of MLflow's scoring protocol"
     names = [name for name in sent if name not in MLFLOW_UNUSED] if isinstance(sent, dict) else []
@@ -153,13 +153,16 @@ def mlflow_batch(sent: Any, most: int) -> Batch:
         records = data
     else:
         raise Problem(400, title, f"expected an array of objects in {name}; got {shown(data)}")
-    records = [
-        {key: None if value != value else value for key, value in record.items()}
-        if isinstance(record, dict)
-        else record
-        for record in records
-    ]
-    return _batch(records, most)
+    return _batch([_as_pandas_means(record) if isinstance(record, dict) else record for record in records], most)
+
+
+def _as_pandas_means(record: dict[str, Any]) -> dict[str, Any]:
+    """NaN is null to pandas; a name has no outer blanks, and what has none, as a saved index, is left out."""
+    names = column_names(record)
+    if twice := doubled(names):
+        raise Problem(400, "The columns are not clear", f"names stand twice: {shown(', '.join(twice))}")
+    pairs = zip(names, record.values(), strict=True)
+    return {name: None if value != value else value for name, value in pairs if name}
 
 
 def _from_split(data: Any, title: str, most: int) -> list[dict[str, Any]]:
