@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.amounts import amount
+from training.markup import literal
 
 if TYPE_CHECKING:
     from modelbundle.contract import Contract
@@ -107,7 +108,7 @@ def tell_target(y: pd.Series, contract: Contract) -> str:
         "a long tail to the right" if y.skew() > 1 else "a long tail to the left" if y.skew() < -1 else "no long tail"
     )
     return (
-        f"Half of the {len(y):,} records lie below **{middle:,.0f} {contract.unit}**, nine in ten between "
+        f"Half of the {len(y):,} records lie below **{middle:,.0f} {literal(contract.unit)}**, nine in ten between "
         f"{low:,.0f} and {high:,.0f}; the distribution has {shape}."
     )
 
@@ -119,8 +120,8 @@ def tell_missing(table: pd.DataFrame, contract: Contract) -> str:
         return f"**No cell is missing** in {len(table):,} records. Later data may have gaps; the pipeline imputes them."
     worst = missing.idxmax()
     return (
-        f"**{int(missing.sum()):,} cells are missing**, most of them in {worst} ({missing[worst] / len(table):.1%}). "
-        "Optional columns are imputed; a gap in a required one is a fault."
+        f"**{int(missing.sum()):,} cells are missing**, most of them in {literal(worst)} "
+        f"({missing[worst] / len(table):.1%}). Optional columns are imputed; a gap in a required one is a fault."
     )
 
 
@@ -128,9 +129,9 @@ def tell_drivers(strength: pd.Series) -> str:
     """One sentence on the strongest and the weakest feature."""
     first, second, last = strength.index[0], strength.index[min(1, len(strength) - 1)], strength.index[-1]
     return (
-        f"**{first}** says most on its own ({strength.iloc[0]:.0%}), then {second} ({strength[second]:.0%}); "
-        f"{last} says least ({strength.iloc[-1]:.0%}). What a feature adds beside the others is another question: "
-        "the models answer it."
+        f"**{literal(first)}** says most on its own ({strength.iloc[0]:.0%}), then {literal(second)} "
+        f"({strength[second]:.0%}); {literal(last)} says least ({strength.iloc[-1]:.0%}). What a feature adds beside "
+        "the others is another question: the models answer it."
     )
 
 
@@ -142,8 +143,8 @@ def tell_numbers(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> str:
     strongest, weakest = together.abs().idxmax(), together.abs().idxmin()
     move = "rises" if together[strongest] > 0 else "falls"
     return (
-        f"{contract.target} {move} most steadily with **{strongest}** (rank correlation {together[strongest]:+.2f}) "
-        f"and least with {weakest} ({together[weakest]:+.2f})."
+        f"{literal(contract.target)} {move} most steadily with **{literal(strongest)}** (rank correlation "
+        f"{together[strongest]:+.2f}) and least with {literal(weakest)} ({together[weakest]:+.2f})."
     )
 
 
@@ -152,10 +153,11 @@ def tell_category(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contra
     groups = y.groupby(frame[name])
     medians = groups.median()[groups.size() >= FEW_ROWS]
     if len(medians) < 2:
-        return f"No two categories of {name} have {FEW_ROWS} records each to compare."
+        return f"No two categories of {literal(name)} have {FEW_ROWS} records each to compare."
+    unit = literal(contract.unit)
     return (
-        f"By **{name}**, the median runs from {amount(medians.min(), contract.unit)} ({medians.idxmin()}) to "
-        f"{amount(medians.max(), contract.unit)} ({medians.idxmax()}); smaller ones than {FEW_ROWS} records left out."
+        f"By **{literal(name)}**, the median runs from {amount(medians.min(), unit)} ({literal(medians.idxmin())}) to "
+        f"{amount(medians.max(), unit)} ({literal(medians.idxmax())}); smaller ones than {FEW_ROWS} records left out."
     )
 
 
@@ -163,9 +165,9 @@ def tell_odd(odd: pd.DataFrame) -> str:
     """One sentence on the odd rows."""
     if odd.empty:
         return "No number stands far out."
-    name, row = odd.index[0], odd.iloc[0]
+    name, row = literal(f"{odd.index.name} {odd.index[0]}"), odd.iloc[0]
     return (
-        f"The farthest is **{odd.index.name} {name}**: {row['column']} is {row['value']} where the median is "
+        f"The farthest is **{name}**: {literal(row['column'])} is {row['value']} where the median is "
         f"{row['median']}. Such rows are kept; preprocessing keeps them from bending a linear model."
     )
 

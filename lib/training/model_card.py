@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelbundle.amounts import amount, between, percent, plain
 from training.compare import listed
+from training.markup import literal
 from training.verdict import composed_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def model_card(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str
     """
     return "\n\n".join(
         [
-            f"# Model card: {facts['title']}",
+            f"# Model card: {literal(facts['title'])}",
             verdict,
             *_purpose(facts, contract),
             *_data(facts, contract),
@@ -41,12 +42,12 @@ def model_card(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str
 
 
 def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
-    made = f", the average of {composed_of(facts['members'])}," if facts["members"] else ""
+    made = f", the average of {literal(composed_of(facts['members']))}," if facts["members"] else ""
     return [
         "## What it is for, and what it is not for",
-        f"**{facts['winner']}**{made} is a scikit-learn pipeline that estimates {contract.label(contract.target)} from "
-        f"{len(contract.features)} features of one record. It is meant for records like those that it was trained on, "
-        "as one opinion beside a person's.",
+        f"**{literal(facts['winner'])}**{made} is a scikit-learn pipeline that estimates "
+        f"{literal(contract.label(contract.target))} from {len(contract.features)} features of one record. It is meant "
+        "for records like those that it was trained on, as one opinion beside a person's.",
         "It is no ground for a decision on its own. It is not meant for other places or times "
         "than those in the data, for records outside the ranges below, or for telling what a change would bring: it "
         "knows what goes together, not what causes what.",
@@ -55,18 +56,18 @@ def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
 
 def _data(facts: Mapping[str, Any], contract: Contract) -> list[str]:
     data = facts["data"]
-    missing = {name: count for name, count in data["missing_cells"].items() if count}
+    missing = [f"{name} {count:,}" for name, count in data["missing_cells"].items() if count]
     gaps = (
-        f"Missing cells: {', '.join(f'{name} {count:,}' for name, count in missing.items())}; they were imputed."
+        f"Missing cells: {literal(', '.join(missing))}; they were imputed."
         if missing
         else "No cell was missing, so what the model does with a gap was never held against a true value."
     )
-    out = [f"the identifier {contract.identifier}"] if contract.identifier else []
-    out += [f"columns that the contract does not have: {listed(data['left_out_columns'])}"] * bool(
+    out = [f"the identifier {literal(contract.identifier)}"] if contract.identifier else []
+    out += [f"columns that the contract does not have: {literal(listed(data['left_out_columns']))}"] * bool(
         data["left_out_columns"]
     )
     failed = [entry["name"] for entry in facts["ranking"] if entry["failed"] is not None]
-    out += [f"candidates that failed: {listed(failed)}"] if failed else []
+    out += [f"candidates that failed: {literal(listed(failed))}"] if failed else []
     return [
         "## The data, and their gaps",
         f"{data['rows']:,} records, fingerprint `{data['sha256'][:12]}`: "
@@ -100,7 +101,7 @@ def _choice(facts: Mapping[str, Any]) -> list[str]:
         searched = f"Parameters come from a search of {search['settings']:,} settings{blends}, on {rows_searched}."
     return [
         "## How it was chosen",
-        f"{facts['reason']} {searched}",
+        f"{literal(facts['reason'])} {searched}",
         _table(["candidate", f"{error['label']}{unit}", "± folds", f"worse than {facts['winner']} by"], rows),
         f"Over {facts['data']['folds']} folds that all candidates share; the last column is a 95 % interval, corrected "
         "for the records that folds have in common.",
@@ -157,7 +158,7 @@ def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
         "record gets a new prediction at once.\n"
         "2. Ask for the reasons (`/predict?explain=true`, or the page): which features made the difference, and is "
         "there a warning that one was missing, unseen or out of range?\n"
-        f"3. Look at the interval. A true {contract.target} inside it is no fault of the model.\n"
+        f"3. Look at the interval. A true {literal(contract.target)} inside it is no fault of the model.\n"
         "4. If it still seems wrong, send the record, the answer with its model version, and what speaks against it "
         "to whoever runs this service. A person decides; the case belongs in the next training data.",
     ]
@@ -177,5 +178,6 @@ def _short(value: float | None) -> str:
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+    lines = [head, *rows]
+    written = [f"| {' | '.join(map(literal, line))} |" for line in lines]
+    return "\n".join([written[0], "|---" * len(head) + "|", *written[1:]])

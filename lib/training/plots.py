@@ -26,6 +26,7 @@ def use_style() -> None:
         {
             "svg.hashsalt": "report",
             "svg.fonttype": "none",
+            "text.parse_math": False,  # a category $$ is a text, as every other one
             "font.size": 11,
             "font.family": "sans-serif",
             "axes.titlesize": 12,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from training.plots import BLUE, GREY, ORANGE, WIDE, finished, new_axes
 from training.recipe import Range
@@ -48,7 +49,10 @@ def slices(found: Found, space: Mapping[str, Range | list[Any]], metric: Metric)
         if listed:
             axes.set_xticks(range(len(searched)), [str(choice) for choice in searched])
         else:
-            axes.set_xscale("log" if searched.log else "linear")
+            if searched.log:
+                axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics: $10^{-2}$
+                axes.xaxis.set_minor_formatter(LogFormatter())
             for end in (searched.low, searched.high):
                 axes.axvline(end, color=GREY, linewidth=1, linestyle=":")
     for axes in grid[:, 0]:

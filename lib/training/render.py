@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import modelbundle
 from training.files import write_atomically
+from training.markup import for_page, shown
 from training.notebooks import notebook_path, tags
 from training.style import INK
 
@@ -48,7 +49,7 @@ def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapp
     """Render a Markdown file, such as the model card, as a page among the reports."""
     import nbformat
 
-    cell = nbformat.v4.new_markdown_cell(source.read_text(encoding="utf-8"))
+    cell = nbformat.v4.new_markdown_cell(for_page(source.read_text(encoding="utf-8")))
     write_atomically(page, _page(nbformat.v4.new_notebook(cells=[cell]), title, node, pages))
 
 
@@ -68,10 +69,12 @@ def _joined(source: Any, ran: Any) -> Any:
 
 def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
     heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
-    shown = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-    for number, data in enumerate(shown):
+    outputs = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    for number, data in enumerate(outputs):
         if svg := data.get("image/svg+xml"):
             data["image/svg+xml"] = _inline_svg(svg, number)
+        if told := data.get("text/markdown"):
+            data["text/markdown"] = for_page(told)
         if html := data.get("text/html"):
             # scikit-learn's diagrams bring a script for Jupyter's themes; a report is a document and runs nothing
             data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
@@ -85,15 +88,19 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
         for name, file in pages.items()
     ]
     css = "".join(file.read_text(encoding="utf-8") for file in (LOOK, TEMPLATES / "report.css"))
-    facts = {"title": title, "heading": heading.group(1) if heading else node, "links": links, "css": css}
+    facts = {"title": title, "heading": shown(heading.group(1)) if heading else node, "links": links, "css": css}
     html, _ = _exporter().from_notebook_node(notebook, resources={"page": facts})
     return html.encode()
 
 
 def _inline_svg(svg: str, number: int) -> str:
     """Make a figure part of the page: text in the page's colour on its ground, identifiers that no other figure has."""
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace("fill: #ffffff", "fill: none")
-    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>figure{number}-", svg)
+
+    def restyled(tag: re.Match[str]) -> str:
+        inked = tag[0].replace(INK, "currentColor").replace("fill: #ffffff", "fill: none")
+        return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>figure{number}-", inked)
+
+    return re.sub(r"<[^>]*>", restyled, svg[svg.index("<svg") :])  # a text stays, whatever it says
 
 
 @cache

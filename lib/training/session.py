@@ -5,6 +5,7 @@ By hand a notebook reads the last run's results and writes under scratch/; only 
 
 from __future__ import annotations
 
+import html
 import json
 import pickle
 import platform
@@ -88,7 +89,7 @@ class Session:
         files = {str(path.relative_to(self.folder)): digest_file(path) for path in left}
         self.write(TIMINGS, canonical_json({"notebook_seconds": time.perf_counter() - self.started, **seconds}))
         self.write(RESULTS, canonical_json({**results, "files": files}))
-        display(HTML(f"<p class='note'>Recorded in <code>{to_root(self.folder / RESULTS)}</code></p>"))
+        display(HTML(f"<p class='note'>Recorded in <code>{html.escape(to_root(self.folder / RESULTS))}</code></p>"))
 
 
 def start(notebook: str, conf: str, inputs: str, output: str, candidate: str = "") -> Session:
@@ -114,7 +115,8 @@ def show_card(facts: dict[str, str]) -> None:
     libraries = ("scikit-learn", "pandas", "numpy")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in libraries)
     rows = "".join(
-        f"<tr><th>{key}</th><td>{value}</td></tr>"
+        f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>"
         for key, value in (facts | {"Python": platform.python_version(), "Libraries": versions}).items()
     )
-    display(HTML(f"<details class='run-card'><summary>Run card</summary><table>{rows}</table></details>"))
+    card = f"<summary>Run card</summary><table>{rows}</table>"
+    display(HTML(f"<details class='run-card mathjax_ignore'>{card}</details>"))

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 
 def show(table: pd.DataFrame) -> HTML:
-    """Show a whole table: the index as its first column, no cell cut short."""
+    """Show a whole table: the index as its first column, no cell cut short, each cell as it is written.
+
+    JupyterLab takes $ in a cell for mathematics, unless a class says no.
+    """
     flat = table.reset_index() if table.index.name else table
-    return HTML(flat.to_html(index=False, border=0, justify="left", na_rep="", float_format="{:,.4g}".format))
+    written = {"index": False, "border": 0, "justify": "left", "na_rep": "", "float_format": "{:,.4g}".format}
+    return HTML(flat.to_html(classes="mathjax_ignore", **written))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelbundle.amounts import amount, between, percent
 from training.compare import listed
+from training.markup import literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +31,12 @@ def composed_of(members: Sequence[str]) -> str:
 
 def _quality(facts: Mapping[str, Any], target: str) -> str:
     error, baseline = facts["metrics"][facts["metric"]], facts["baseline"]
-    unit = error["unit"]
+    unit, target = literal(error["unit"]), literal(target)
     sentence = (
-        f"**{facts['winner']} is chosen to predict {target}:** on {facts['data']['holdout_rows']:,} records that no "
-        f"model had seen its {error['label']} is **{amount(error['holdout'], unit)}** "
+        f"**{literal(facts['winner'])} is chosen to predict {target}:** on {facts['data']['holdout_rows']:,} records "
+        f"that no model had seen its {error['label']} is **{amount(error['holdout'], unit)}** "
         f"({between(error['holdout_low'], error['holdout_high'], unit)} expected on as many others), against "
-        f"{amount(baseline['holdout'], unit)} there without any model ({baseline['name']})"
+        f"{amount(baseline['holdout'], unit)} there without any model ({literal(baseline['name'])})"
     )
     median = amount(facts["data"]["target_median"], unit)
     return f"{sentence}, where the median {target} is {median}." if unit else f"{sentence}."
@@ -50,22 +51,23 @@ def _lead(facts: Mapping[str, Any]) -> str:
     ties = [entry["name"] for entry in rivals if entry["ties_with_winner"]]
     worse = [entry["name"] for entry in rivals if entry["low"] > 0]
     better = [entry["name"] for entry in rivals if entry["high"] < 0]
-    parts = [f"its lead over {listed(worse)} is more than chance"] if worse else []
+    parts = [f"its lead over {literal(listed(worse))} is more than chance"] if worse else []
     if worse and facts["members"] and facts["search"]:
         parts[0] += f", flattered a little, since it is the best of {facts['search']['blends']:,} blends on these folds"
-    parts += [f"it **ties with {listed(ties)}**"] if ties else []
-    parts += [f"{listed(better)} would be better by more than chance, and less simple"] if better else []
+    parts += [f"it **ties with {literal(listed(ties))}**"] if ties else []
+    parts += [f"{literal(listed(better))} would be better by more than chance, and less simple"] if better else []
     told = "; ".join(parts) or "it had no rival that could be scored"
     return f"On the folds {told}."
 
 
 def _certainty(facts: Mapping[str, Any], target: str) -> str:
     coverage, level = facts["coverage"], facts["intervals"]["level"]
+    unit, target = literal(facts["target_unit"]), literal(target)
     fifths = next(iter(coverage["by"].values()))
     least = min(fifths, key=lambda fifth: fifth["coverage"])
     return (
         f"Each prediction comes with a {percent(level)} interval, on average "
-        f"{amount(coverage['mean_width'], facts['target_unit'])} wide: it held the truth for "
+        f"{amount(coverage['mean_width'], unit)} wide: it held the truth for "
         f"**{percent(round(coverage['holdout'], 3))}** of those records, and of the fifths of {target} for the fewest "
         f"in {least['group']}, {percent(round(least['coverage'], 2))}."
     )

@@ -1,4 +1,4 @@
-"""The outcome in sentences: what 03_train and 04_compare say below their figures."""
+"""The outcome in sentences of Markdown: what 03_train and 04_compare say below their figures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from modelbundle.amounts import amount, between, percent
 from training.compare import listed
+from training.markup import literal, literal_metric
 from training.segments import POOLED
 from training.verdict import composed_of
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from training.metrics import Metric
 
 
+def tell_failure(reason: str | None) -> str:
+    """One sentence on why a candidate could not be scored; none if it could."""
+    return f"**It failed:** {literal(reason)}" if reason else ""
+
+
 def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Metric, typical: float) -> str:
     """One sentence on one candidate; typical: the median of the target, to judge the error by."""
+    name, metric = literal(name), literal_metric(metric)
     values = np.array([metric.value(score) for score in scores[metric.scorer]])
     share = f", {values.mean() / typical:.0%} of the median target" if metric.unit and typical > 0 else ""
     return (
@@ -33,24 +40,26 @@ def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Met
 
 def tell_choice(choice: Choice, members: Sequence[str]) -> str:
     """One sentence on the choice, and one on what a blend is made of; members: of the winner, if it is a blend."""
-    made = f" It is the average of {composed_of(members)}, on the scale that they learn on." if members else ""
-    return f"**{choice.winner}** is chosen: {choice.reason}{made}"
+    made = f" It is the average of {literal(composed_of(members))}, on the scale that they learn on." if members else ""
+    return f"**{literal(choice.winner)}** is chosen: {literal(choice.reason)}{made}"
 
 
 def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
     """One sentence on where the error is largest and smallest."""
     errors = errors.drop(index=POOLED, errors="ignore") if len(errors) > 1 else errors
     high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
+    unit = literal(unit)
     return (
-        f"By {what}, the median error is largest for **{high}** ({amount(errors.at[high, 'median_error'], unit)}, "
-        f"{errors.at[high, 'rows']:,} records) and smallest for **{low}** "
-        f"({amount(errors.at[low, 'median_error'], unit)}, {errors.at[low, 'rows']:,} records)."
+        f"By {literal(what)}, the median error is largest for **{literal(high)}** "
+        f"({amount(errors.at[high, 'median_error'], unit)}, {errors.at[high, 'rows']:,} records) and smallest for "
+        f"**{literal(low)}** ({amount(errors.at[low, 'median_error'], unit)}, {errors.at[low, 'rows']:,} records)."
     )
 
 
 def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     """One sentence on the errors' middle and their tails."""
     error = predictions["predicted"] - predictions["actual"]
+    unit = literal(unit)
     within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
     return (
         f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions "
@@ -76,26 +85,28 @@ def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float
     few = f" {records:,.0f} records are too few to promise that much." if records < level / (1 - level) else ""
     return (
         f"The {percent(level)} intervals hold **{percent(folds)}** of the true values on the folds and "
-        f"**{percent(holdout)}** on the hold-out. They hold fewest for {kind} **{group}** ({percent(round(share, 2))}, "
-        f"{rows:,.0f} records).{few}"
+        f"**{percent(holdout)}** on the hold-out. They hold fewest for {literal(kind)} **{literal(group)}** "
+        f"({percent(round(share, 2))}, {rows:,.0f} records).{few}"
     )
 
 
 def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -> str:
     """One sentence on the feature that matters most, and one on those that hardly do."""
+    metric = literal_metric(metric)
     means = {name: float(np.mean(losses)) for name, losses in importance.items()}
     first = max(means, key=means.get)
     idle = [name for name, losses in importance.items() if min(losses) <= 0]
     return (
-        f"With **{first}** shuffled the {metric.label} is worse by **{metric.text(means[first])}**. "
-        + (f"In at least one fold nothing was lost without {listed(idle)}. " if idle else "")
+        f"With **{literal(first)}** shuffled the {metric.label} is worse by **{metric.text(means[first])}**. "
+        + (f"In at least one fold nothing was lost without {literal(listed(idle))}. " if idle else "")
         + "Features that go together stand in for each other, so each looks less important than both."
     )
 
 
 def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
     """One sentence per feature on the range that its effect covers; lines: feature -> effects.effect's table."""
-    told = [f"**{name}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
+    unit = literal(unit)
+    told = [f"**{literal(name)}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
     if not told:
         return ""
     return f"Over their values the average prediction runs: {listed(told)}. Shade and bars hold the middle 80 %."
@@ -110,14 +121,15 @@ def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
     leading = sorted(explained.amounts, key=lambda name: -abs(explained.amounts[name]))[:2]
     added = listed([f"{name} {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
     return (
-        f"For {table.index.name} **{table.index[0]}** moved most, from the typical record's "
-        f"{amount(explained.typical, unit)}: {added}. "
+        f"For {literal(table.index.name)} **{literal(table.index[0])}** moved most, from the typical record's "
+        f"{amount(explained.typical, literal(unit))}: {literal(added)}. "
         "This tells what the model made of the features, not what they cause."
     )
 
 
 def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric) -> str:
     """One sentence on what more data would bring."""
+    metric = literal_metric(metric)
     means = [float(np.mean(folds)) for folds in values]
     if len(means) < 2:
         return "One size of training set says nothing about more data."

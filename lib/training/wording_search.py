@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from training.compare import listed
+from training.markup import literal, literal_metric
 from training.metrics import describe
 from training.recipe import Range
 
@@ -38,13 +39,14 @@ def scores_table(scores: Mapping[tuple[str, ...], float], metric: Metric, most: 
 
 def tell_search(name: str, found: Found, metric: Metric) -> str:
     """One sentence on what the search gained."""
+    name, metric = literal(name), literal_metric(metric)
     before, after = (metric.value(found.scores[number]) for number in (0, found.best))
     if found.best == 0:
         return f"None of {len(found.tried)} trials beat the present setting of {name}: **{metric.text(before)}**."
     setting = ", ".join(f"{key} {value}" for key, value in found.tried[found.best].items())
     return (
         f"From {metric.text(before)} with the present setting to **{metric.text(after)}** in trial {found.best + 1} of "
-        f"{len(found.tried)}: {setting}."
+        f"{len(found.tried)}: {literal(setting)}."
     )
 
 
@@ -53,7 +55,7 @@ def tell_edges(found: Found, space: Mapping[str, Range | list[Any]]) -> str:
     if not found.at_edge:
         return "The best setting lies **inside** the space: no range needs to be wider."
     told = " and ".join(f"{name} ({found.tried[found.best][name]:g})" for name in found.at_edge)
-    return f"**{told} lies at the edge** of its range: a wider range in `conf/` may hold a better value."
+    return f"**{literal(told)} lies at the edge** of its range: a wider range in `conf/` may hold a better value."
 
 
 def tell_mattered(found: Found) -> str:
@@ -61,18 +63,19 @@ def tell_mattered(found: Found) -> str:
     if not found.mattered:
         return "Too few trials to tell what mattered."
     name, share = next(iter(found.mattered.items()))
-    return f"**{name}** mattered most: it explains {share:.0%} of the differences between trials."
+    return f"**{literal(name)}** mattered most: it explains {share:.0%} of the differences between trials."
 
 
 def tell_blends(
     alone: Mapping[str, float], scores: Mapping[tuple[str, ...], float], chosen: tuple[str, ...], metric: Metric
 ) -> str:
     """One sentence on the chosen blend beside the best one and the best candidate alone."""
+    metric = literal_metric(metric)
     single = max(alone, key=alone.get)
     best = next(iter(scores.values()))
     return (
-        f"**{' + '.join(chosen)}** is chosen, with {metric.text(metric.value(scores[chosen]))}; the best blend of all "
-        f"has {metric.text(metric.value(best))}, the best candidate alone, {single}, "
+        f"**{literal(' + '.join(chosen))}** is chosen, with {metric.text(metric.value(scores[chosen]))}; the best "
+        f"blend of all has {metric.text(metric.value(best))}, the best candidate alone, {literal(single)}, "
         f"{metric.text(metric.value(alone[single]))}."
     )
 
@@ -90,8 +93,8 @@ def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None, among
         "same folds, so it looks a little larger than it is; the hold-out below is not flattered."
     )
     edges = [f"{key} of {name}" for name, found in tuning.candidates.items() if name in among for key in found.at_edge]
-    if edges:
-        told += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {listed(edges)}."
+    if at_edge := literal(listed(edges)):
+        told += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {at_edge}."
     if not searched["on_these_rows"]:
         told += " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
     return told
