@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from delivery.markup import literal
 from delivery.problems import DeliveryProblem
 
 MARGIN = 0.02
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             file.write(f"release={json.dumps(release)}\n")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(f"**{decision}:** {reason}\n")
+            file.write(f"**{decision}:** {literal(reason)}\n")
     return 0
 
 

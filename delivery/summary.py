@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.gate import read
+from delivery.markup import fenced, literal
 from delivery.problems import DeliveryProblem
 
 LONGEST = 20_000  # characters of a log; GitHub takes a megabyte in all
@@ -39,19 +40,19 @@ def failure(log: str) -> str:
     lines = log.splitlines()
     first = next((number for number, line in enumerate(lines) if " failed: " in line), max(0, len(lines) - 40))
     shown = "\n".join(lines[first:])[-LONGEST:]
-    return f"### The run failed\n\n````text\n{shown}\n````\n"
+    return f"### The run failed\n\n{fenced(shown)}\n"
 
 
 def comparison(new: dict[str, Any], before: dict[str, Any] | None) -> str:
     """Give the ranking as a table: mean and spread over the folds of each candidate, here and before."""
     metric = new["metrics"][new["metric"]]
-    label = f"{metric['label']} ({metric['unit']})" if metric["unit"] else metric["label"]
-    lines = [f"### {new['title']}", "", new["reason"], ""]
+    label = literal(f"{metric['label']} ({metric['unit']})" if metric["unit"] else metric["label"])
+    lines = [f"### {literal(new['title'])}", "", literal(new["reason"]), ""]
     if before is None or before["metric"] != new["metric"]:
         lines += [f"| Candidate | {label}, mean ± spread |", "|---|---|"]
         lines += [f"| {_name(row, new)} | {_score(row)} |" for row in new["ranking"]]
         if before is not None:
-            lines += ["", f"The main branch is chosen by {before['metric']}: there is nothing to compare."]
+            lines += ["", f"The main branch is chosen by {literal(before['metric'])}: there is nothing to compare."]
         return "\n".join(lines) + "\n"
     rows, earlier = ({row["name"]: row for row in manifest["ranking"]} for manifest in (new, before))
     lines += [f"| Candidate | {label}, mean ± spread | on main | change |", "|---|---|---|---|"]
@@ -64,14 +65,15 @@ def comparison(new: dict[str, Any], before: dict[str, Any] | None) -> str:
 
 
 def _name(row: dict[str, Any], manifest: dict[str, Any]) -> str:
-    return f"**{row['name']}**" if row["name"] == manifest["winner"] else row["name"]
+    name = literal(row["name"])
+    return f"**{name}**" if row["name"] == manifest["winner"] else name
 
 
 def _score(row: dict[str, Any] | None) -> str:
     if row is None:
         return "-"
     if row["failed"]:
-        return f"failed: {row['failed']}".replace("|", "/").replace("\n", " ")
+        return f"failed: {literal(row['failed'])}"
     digits = ",.0f" if abs(row["mean"]) >= 1000 else ".4f"
     return f"{row['mean']:{digits}} ± {row['spread']:{digits}}"
 

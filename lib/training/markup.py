@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from training.metrics import Metric
 
-# What Markdown, or the mathematics, links, names and smileys that its readers add to it, could take for a sign. A point
-# or an underscore inside a word is none; a blank at an edge would keep ** beside it from being bold.
+# What Markdown, or the mathematics, links, names and smileys that its readers add to it, could take for a sign. An
+# underscore inside a word is none; a blank at an edge would keep ** beside it from being bold.
 _SIGNS = re.compile(
-    r"[\\`*~^<>&\[\]|$@#]|(?<![^\W_])_|_(?![^\W_])|(?<!\d)\.|\.(?!\d)|(?<=\d)\)|:(?=\S)|^[-+=](?!\d)|^[:\s]|\s\Z",
+    r"[\\`*~^<>&\[\]|$@#]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.|:(?=\S)|^[-+=](?!\d)|^\d+[.)](?!\S)|^[:\s]|\s\Z",
+    re.IGNORECASE,
 )
 # JupyterLab and GitHub look for these ones in the finished page too, each piece of text between two tags for itself.
 _ALONE = "$@#:"
@@ -31,7 +32,7 @@ def literal_metric(metric: Metric) -> Metric:
 
 
 def _reference(sign: re.Match[str]) -> str:
-    reference = f"&#{ord(sign[0])};"
+    reference = "".join(f"&#{ord(character)};" for character in sign[0])
     return f"<span>{reference}</span>" if sign[0] in _ALONE else reference
 
 

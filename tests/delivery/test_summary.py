@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
 
-from delivery import summary
+import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from delivery import gate, summary
 
-    import pytest
-
+ROOT = Path(__file__).parents[2]
 RMSE = {"label": "RMSE", "unit": "USD"}
 
 
@@ -34,7 +36,7 @@ def test_each_candidate_stands_beside_itself_on_main():
         "|---|---|---|---|",
         "| **svr** | 33,000 ± 1,000 | 35,000 ± 1,000 | -5.7% |",
         "| ridge | 34,000 ± 1,000 | - | new |",
-        "| forest | failed: Memory/Error | 37,000 ± 1,000 | - |",
+        "| forest | failed: Memory&#124;Error | 37,000 ± 1,000 | - |",
         "| tree | - | 40,000 ± 1,000 | gone |",
     ]
 
@@ -66,3 +68,68 @@ def test_a_log_without_an_error_of_ours_shows_its_end(tmp_path: Path, capsys: py
     assert "line 60" in shown
     assert "line 59" not in shown
     assert summary.main(["--models", str(tmp_path / "none")]) == 1
+
+
+HOSTILE = [
+    "$$",
+    "a|b",
+    "<b>x</b>",
+    "**b**",
+    "[x](http://y)",
+    "![x](y)",
+    "# h",
+    "&amp;",
+    "`c`",
+    "@me",
+    "#12",
+    ":+1:",
+    "a\nb",
+]
+LITERAL = re.compile(r"<span>&#\d+;</span>|&#\d+;")
+
+
+def seen(line: str) -> str:
+    """What the reader of a line sees."""
+    return html.unescape(re.sub("</?span>", "", line))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_name_is_markup(text: str):
+    told = manifest(row(text, 1.5), row("svr", None, f"its fit raised {text}"))
+    told |= {"title": text, "reason": f"{text} is best.", "winner": text}
+    told["metrics"] = {"rmse": {"label": "RMSE", "unit": text}}
+    heading, _, reason, _, head, rule, first, failed = summary.comparison(told, told).splitlines()[:8]
+
+    assert rule == "|---|---|---|---|"
+    assert [line.count("|") for line in (head, first, failed)] == [5, 5, 5], "no cell is cut in two"
+    for line in (heading, reason, head, first, failed):
+        assert text.replace("\n", " ") in seen(line)
+        assert not re.search(r"[$<>`@\[\]&]|:\w|.#", LITERAL.sub("", line.removeprefix("### ")))
+
+
+def test_no_unit_is_markup_in_the_gates_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    new, current, told = (tmp_path / name for name in ("new.json", "current.json", "summary.md"))
+    metric = {"label": "RMSE", "unit": "$m^2$ <b>", "folds_mean": 2.0}
+    new.write_text(json.dumps({"metric": "rmse", "metrics": {"rmse": metric}, "data": {"rows": 10}}))
+    current.write_text(new.read_text().replace("2.0", "1.0"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(told))
+
+    assert gate.main([str(new), str(current)]) == 0
+    assert "RMSE 1 to 2 $m^2$ <b> is" in seen(told.read_text())
+    assert not re.search(r"[$<^]", LITERAL.sub("", told.read_text()))
+
+
+def test_no_log_ends_the_block_that_it_stands_in():
+    shown = summary.failure("x failed: y\n`````\n# not a heading\n")
+
+    assert shown == "### The run failed\n\n``````text\nx failed: y\n`````\n# not a heading\n``````\n"
+
+
+def test_texts_are_written_as_in_the_reports():
+    rule = re.compile(
+        r"^_SIGNS = .*?^\)$|^_ALONE = \S+|^def (?:literal|_reference)\(.*?\n\n\n", re.MULTILINE | re.DOTALL
+    )
+    here, there = (rule.findall((ROOT / path).read_text()) for path in ("delivery/markup.py", "lib/training/markup.py"))
+
+    assert len(here) == 4
+    assert here == there
