@@ -15,6 +15,6 @@ def show(table: pd.DataFrame) -> HTML:
 
     JupyterLab takes $ in a cell for mathematics, unless a class says no.
     """
-    flat = table.reset_index() if table.index.name else table
+    flat = table.reset_index(allow_duplicates=True) if table.index.name else table
     written = {"index": False, "border": 0, "justify": "left", "na_rep": "", "float_format": "{:,.4g}".format}
     return HTML(flat.to_html(classes="mathjax_ignore", **written))
