@@ -65,7 +65,8 @@ def home() -> str:
 def one() -> tuple[str, int]:
     """Answer the form on the same page."""
     serving = service()
-    sent = {name: request.form.get(name, "") for name in serving.contract.features}
+    # a browser sends the end of a line in a category as two characters
+    sent = {name: request.form.get(name, "").replace("\r\n", "\n") for name in serving.contract.features}
     record, explain = cells_to_record(sent.items(), serving.contract), serving.bundle.typical is not None
     (answer,) = answered(Batch([record], [""]), serving, partial=True, explain=explain)
     return _page(serving, sent, answer, why=reasons(answer, record, serving.bundle)), 422 if "errors" in answer else 200

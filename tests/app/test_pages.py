@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 AREA, KIND, YEAR, HTML = 'the "area" <b>', "x/y[]", "é ~ 1", {"Accept": "text/html"}
+OLD = "old &  <i>\nthing"
 COLUMNS = {
     AREA: {"kind": "numeric", "required": True, "unit": "m²", "minimum": 0, "maximum": 9000, "example": 3},
-    KIND: {"kind": "categorical", "categories": ["old & <i>", "new"], "description": "Whether it is <u>new</u>"},
+    KIND: {"kind": "categorical", "categories": [OLD, "new"], "description": "Whether it is <u>new</u>"},
     YEAR: {"kind": "numeric"},
     "Price": {"role": "target", "kind": "numeric", "unit": "USD"},
 }
@@ -37,7 +38,7 @@ COLUMNS = {
 def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     models = tmp_path_factory.mktemp("models")
     areas = [float(area) for area in range(20)]
-    table = pd.DataFrame({AREA: areas, KIND: ["old & <i>", "new"] * 10, YEAR: areas[::-1]})
+    table = pd.DataFrame({AREA: areas, KIND: [OLD, "new"] * 10, YEAR: areas[::-1]})
     table["Price"] = [1000 + area for area in areas]
     contract = Contract.model_validate({"columns": COLUMNS})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
@@ -65,6 +66,14 @@ def field(page: str, name: str) -> str:
     tags = re.findall(r"<(?:input|select)[^>]*>", page)
     (tag,) = [tag for tag in tags if f'name="{name}"' in unescape(tag)]
     return tag
+
+
+def test_a_category_with_blanks_and_lines_goes_through_the_form_as_it_is(client: FlaskClient):
+    options = re.findall(r'<option value="([^"]*)"', client.get("/").text)
+
+    assert unescape(options[1]) == OLD, "an option without a value is sent with its blanks run together"
+    assert "never seen" in ask(client, **{KIND: "other"}).text
+    assert "never seen" not in ask(client, **{KIND: OLD.replace("\n", "\r\n")}).text
 
 
 def test_every_feature_has_a_labelled_field_with_its_limits_and_its_example(client: FlaskClient):
