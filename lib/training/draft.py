@@ -71,7 +71,7 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     }
     head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]
     if remarks:
-        head += ["# Look at these first:", *remarks]
+        head += ["# Look at these first:", *(" ".join(remark.splitlines()) for remark in remarks)]
     return "\n".join(head) + "\n\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 

@@ -79,18 +79,16 @@ def odd_rows(table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame
     strongest = distance.max(axis=1).nlargest(most)
     strongest = strongest[strongest >= ODD_FROM_WIDTHS]
     names = distance.loc[strongest.index].idxmax(axis=1)
+    called = table.loc[strongest.index, contract.identifier] if contract.identifier else strongest.index + 1
     return pd.DataFrame(
         {
-            contract.identifier or "row": table.loc[strongest.index, contract.identifier]
-            if contract.identifier
-            else strongest.index + 1,
             "column": names,
             "value": [_grouped(numbers.at[row, name]) for row, name in names.items()],
             "median": [_grouped(numbers[name].median()) for name in names],
             "widths away": strongest.round(1),
             contract.label(contract.target): y.loc[strongest.index].map(_grouped),
         }
-    ).set_index(contract.identifier or "row")
+    ).set_index(pd.Index(called, name=contract.identifier or "row"))
 
 
 def leverage(matrix: np.ndarray) -> np.ndarray:

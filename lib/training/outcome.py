@@ -42,7 +42,8 @@ def predictions_csv(
     """Write the out-of-fold predictions, each line with the row's identifier too."""
     lines = unseen_predictions(folds, predicted, table[contract.target])
     if contract.identifier:
-        lines.insert(2, contract.identifier, table[contract.identifier].iloc[lines["row"]].to_numpy())
+        named = table[contract.identifier].iloc[lines["row"]].to_numpy()
+        lines.insert(lines.shape[1], contract.identifier, named, allow_duplicates=True)  # it may be called row, too
     return lines.to_csv(index=False).encode()
 
 
