@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
+from sklearn.metrics import get_scorer_names
 
 from modelbundle.amounts import amount
 from training.metrics import build_scorer, describe, usual_order
@@ -65,6 +66,14 @@ def test_an_unknown_scorer_is_named_with_those_that_are_allowed(scorers: list[st
 
 @pytest.mark.parametrize("scorer", ["accuracy", "roc_auc", "f1", "neg_log_loss", "rand_score", "v_measure_score"])
 def test_a_scorer_of_classes_or_clusters_is_refused(scorer: str):
+    with pytest.raises(ConfigProblem, match=f"{scorer} does not score regressions"):
+        build_scorer([scorer])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("scorer", [name for name in get_scorer_names() if "rand_score" in name or "info" in name])
+def test_it_is_refused_too_where_nobody_made_errors_of_warnings(scorer: str):
+    """Those of clusters only warn of numbers; and the filters of warnings belong to all threads of the run."""
     with pytest.raises(ConfigProblem, match=f"{scorer} does not score regressions"):
         build_scorer([scorer])
 
