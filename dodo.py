@@ -26,7 +26,7 @@ def task_data():
 
 def task_check():
     """Check what the configuration names: classes, their parameters, scorers."""
-    return tasks.check_task(CONF)
+    return tasks.check_task(CONF, CONF_PATH)
 
 
 def task_notebook():

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from training.headless import KERNEL_ENVIRONMENT
 from training.paths import ROOT
-from training.run import KERNEL_ENVIRONMENT
 
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 TREES = ("lib", "conf", "data", "notebooks", "requirements", "benchmarks")

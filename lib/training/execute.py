@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training import problems
+from training import headless, problems
 from training.notebooks import notebook_path
 from training.paths import to_root
 from training.problems import Problem
 
 if TYPE_CHECKING:
     import papermill
+    from jupyter_client import AsyncKernelManager
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[mA]")
 _BAR = re.compile(r"\|.*?\| ")  # the drawn part of a progress bar
@@ -25,6 +26,8 @@ _OUR_PROBLEMS = {name for name, item in vars(problems).items() if isinstance(ite
 
 # A notebook that works for long tells how far it is as often as this.
 SECONDS_BETWEEN_NEWS = 30
+# The folder for temporary files, in bytes: the sockets' names below it have up to 30 more.
+LONGEST_FOLDER = 70
 
 
 class NotebookFailed(Problem):
@@ -59,10 +62,12 @@ class Progress:
 def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
     """Execute a notebook into folder/notebook.ipynb, with its results beside it.
 
-    parameters: all known to the notebook (papermill would ignore an unknown one). Its kernel starts in this
-    process's working directory: cells use no relative paths, and papermill's cwd is not safe in threads.
+    parameters: all known to the notebook (papermill would ignore an unknown one). Its kernel starts in the folder,
+    where no file of the user's can be in its way: cells use no relative paths, and papermill's cwd is not safe in
+    threads.
     Raises NotebookFailed with the cell and the traceback; the half-run notebook stays in the folder.
     """
+    headless.load("papermill", "nbclient", "jupyter_client")
     import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
@@ -72,15 +77,17 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True)
     try:
         # Sockets of this user instead of TCP ports: nothing to listen in on, and no two kernels after one port.
-        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as sockets:
+        with tempfile.TemporaryDirectory(prefix="kernel-", dir=_short(), ignore_cleanup_errors=True) as own:
+            sockets = {"transport": "ipc", "ip": f"{own}/socket", "connection_file": f"{own}/connection.json"}
             papermill.execute_notebook(
-                source,
-                executed,
+                _literally(source),
+                _literally(executed),
                 parameters=parameters,
                 kernel_name="python3",
+                kernel_manager_class=_kernels(env=headless.environment(Path(own)), cwd=str(folder)),
                 progress_bar=False,
                 request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
-                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}}),
+                config=Config({"KernelManager": sockets}),
                 stderr_file=Progress(folder.name),
                 shutdown_kernel="immediate",  # nothing is left to clean up: results are on the disk
             )
@@ -90,6 +97,34 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
         raise NotebookFailed(
             f"the kernel of {to_root(source)} died (out of memory, or killed); what it wrote is in {to_root(folder)}"
         ) from None
+
+
+def _kernels(**options: Any) -> type[AsyncKernelManager]:
+    """A class of kernels that start with these options, which papermill does not hand on."""
+    from jupyter_client import AsyncKernelManager
+
+    class Kernel(AsyncKernelManager):
+        """A kernel of the run."""
+
+        async def start_kernel(self, **others: Any) -> None:
+            await super().start_kernel(**others | options)
+
+    return Kernel
+
+
+def _short() -> str | None:
+    """Where sockets go: the usual folder for temporary files, if the system takes a socket's path of its length.
+
+    It may have 103 bytes on macOS, 107 on Linux. A path in other letters may mean another one to the kernel, which
+    reads UTF-8 whatever the locale.
+    """
+    usual = tempfile.gettempdir()
+    return None if usual.isascii() and len(usual) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 - the name is random
+
+
+def _literally(path: Path) -> str:
+    """Write a path for papermill, which would put parameters in place of what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _explain(error: papermill.PapermillExecutionError, source: Path, executed: Path) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os.path
 import re
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import modelbundle
 from training.files import write_atomically
+from training.headless import load
 from training.markup import for_page, shown
 from training.notebooks import notebook_path, tags
 from training.style import INK
@@ -38,6 +40,7 @@ def render_notebook(notebook: str, executed: Path, page: Path, title: str, node:
     notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;
     title: of the problem; node: which page this is; pages: node -> file below the reports folder, in the head's order.
     """
+    load("nbformat")
     import nbformat
 
     source = nbformat.read(notebook_path(notebook), as_version=4)
@@ -47,6 +50,7 @@ def render_notebook(notebook: str, executed: Path, page: Path, title: str, node:
 
 def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
     """Render a Markdown file, such as the model card, as a page among the reports."""
+    load("nbformat")
     import nbformat
 
     cell = nbformat.v4.new_markdown_cell(for_page(source.read_text(encoding="utf-8")))
@@ -89,7 +93,8 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
     ]
     css = "".join(file.read_text(encoding="utf-8") for file in (LOOK, TEMPLATES / "report.css"))
     facts = {"title": title, "heading": shown(heading.group(1)) if heading else node, "links": links, "css": css}
-    html, _ = _exporter().from_notebook_node(notebook, resources={"page": facts})
+    exporter = _exporter(threading.get_ident())
+    html, _ = exporter.from_notebook_node(notebook, resources={"page": facts})
     return html.encode()
 
 
@@ -104,7 +109,9 @@ def _inline_svg(svg: str, number: int) -> str:
 
 
 @cache
-def _exporter() -> HTMLExporter:
+def _exporter(_thread: int) -> HTMLExporter:
+    """One for each thread: it keeps what belongs to the page at work."""
+    load("nbconvert")
     from nbconvert import HTMLExporter
 
     return HTMLExporter(

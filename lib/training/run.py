@@ -17,7 +17,8 @@ from doit.doit_cmd import DoitMain
 from modelbundle.digests import digest_file
 from training import graph
 from training.conf import Conf, load_conf, tuned_file
-from training.paths import ROOT, from_root, to_root
+from training.headless import environment
+from training.paths import CACHE, ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
 from training.source import location
 
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from doit.task import Task
-
-# Notebooks run side by side and use their cores for folds: one thread each for linear algebra keeps them from fighting
-# over the cores, and the sums in one order, so that two runs agree to the last bit. A fixed hash seed fixes set order.
-KERNEL_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-}
 
 
 class Reporter:
@@ -138,14 +130,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
     """Let doit run the named tasks, the default ones if none are named; failures are printed. Returns its reporter."""
-    os.environ.update(KERNEL_ENVIRONMENT)
+    # Before the first thread: from here on nothing changes what all of them share.
+    CACHE.mkdir(exist_ok=True)
+    settings = environment()
+    for name in set(os.environ) - set(settings):
+        del os.environ[name]
+    os.environ.update(settings, CONF=conf_path)
     # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
     sys.modules.setdefault("rfc3987_syntax", None)
-    os.environ["CONF"] = conf_path
     graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
     _forget_if_damaged(graph.memory_file(conf))
     config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
-    status = DoitMain(DodoTaskLoader(), extra_config=config).run(["-f", str(ROOT / "dodo.py"), "run", *names])
+    doit = DoitMain(DodoTaskLoader(), config_filenames=(), extra_config=config)
+    status = doit.run(["-f", str(ROOT / "dodo.py"), "run", *names])
     reporter = Reporter.last
     reporter.status = status or int(bool(reporter.failures))
     for name, message in reporter.failures:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelbundle.digests import digest_bytes
+from training.headless import load
 from training.paths import ROOT, from_root
 from training.problems import DataProblem
 
@@ -37,6 +38,7 @@ def download(source: Download) -> Path:
     The file takes its name only when it is complete, has the configured digest and is not a web page.
     Raises DataProblem; nothing is kept then.
     """
+    load("pooch", "requests")
     import pooch  # here, not above: most runs have the local file
     import requests
 

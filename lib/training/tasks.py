@@ -5,6 +5,8 @@ doit owns order, parallel branches, skipping and errors.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import TaskFailed
@@ -23,9 +25,10 @@ from training.graph import (
     searches,
     upstream,
 )
+from training.headless import environment
 from training.notebooks import code_digest, notebook_path, read_notebook, shown_digest
 from training.paths import ROOT, from_root, to_root
-from training.problems import Problem
+from training.problems import ConfigProblem, Problem
 from training.provenance import locked_environment, module_digest
 
 if TYPE_CHECKING:
@@ -82,23 +85,22 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
     }
 
 
-def check_task(conf: Conf) -> dict[str, Any]:
+def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
     """Describe the check of what the configuration names: it needs scikit-learn, so it runs only after a change."""
 
     def check() -> None:
-        from training.candidates import build_pipeline
-        from training.metrics import build_scorer
-
-        build_scorer(conf.scorers)
-        for name, candidate in conf.candidates.items():
-            transform, seed = conf.target_transform, conf.split.seed
-            build_pipeline(name, candidate, conf.contract, transform, seed, conf.members(name), conf.engineered)
+        command = [sys.executable, "-m", "training.check", conf_path]
+        done = subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=environment(), capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+        if done.returncode:
+            raise ConfigProblem(done.stdout.strip() or f"it cannot be checked:\n{done.stderr.strip()}")
 
     named = {
         "candidates": _plain(conf.candidates),
         "engineered": _plain(conf.engineered),
         "scorers": conf.scorers,
-        "code": module_digest("training.candidates", "training.metrics"),
+        "code": module_digest("training.check"),
         "environment": locked_environment(),
     }
     return {

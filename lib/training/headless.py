@@ -1,0 +1,61 @@
+"""What surrounds a run: the project's settings and nobody's own, so that it ends alike for everyone.
+
+By hand, by make lab, a person's own settings stay.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from training.paths import CACHE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Notebooks run side by side and use their cores for folds: one thread each for linear algebra keeps them from fighting
+# over the cores, and the sums in one order, so that two runs agree to the last bit. A fixed hash seed fixes set order.
+KERNEL_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+}
+
+# People's and machines' own settings of what a run uses begin like these.
+_OWN = ("PYTHON", "IPYTHON", "JUPYTER", "JPY_", "NBCONVERT_", "MPL", "MATPLOTLIB", "TQDM_", "JOBLIB_", "LOKY_")
+_OWN += ("OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_")
+_OWN += ("NPY_", "NUMPY_", "SCIPY_", "SKLEARN_", "PANDAS_")
+
+_loading = threading.Lock()
+
+
+def environment(own: Path = CACHE) -> dict[str, str]:
+    """The environment of what runs without people: kernels, and whatever else reads the user's settings.
+
+    own: a folder that is there, in which Jupyter and IPython look for settings and so find none. That of matplotlib is
+    one for all, since it keeps the list of fonts, which takes a while to make.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    # The one that says where code is, such as an estimator that the configuration names. make run ignores it too.
+    if "PYTHONPATH" in os.environ and not sys.flags.ignore_environment:
+        kept["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    folders = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "jupyter", "JUPYTER_DATA_DIR": "jupyter"}
+    return {
+        **kept,
+        **KERNEL_ENVIRONMENT,
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUTF8": "1",  # whatever the locale: what is written on one machine is read on another
+        "MPLCONFIGDIR": str(CACHE / "matplotlib"),
+        **{name: str(own / folder) for name, folder in folders.items()},
+    }
+
+
+def load(*modules: str) -> None:
+    """Import modules in one thread at a time: of packages that import each other, two might see half of another."""
+    with _loading:
+        for module in modules:
+            importlib.import_module(module)
