@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app import access, metrics
+from app import access, counting, metrics
 from app.service import load_service
 from modelbundle.bundle import PLAN, VERIFIED_FILES, BundleProblem
 
@@ -67,6 +67,8 @@ def look(app: Flask) -> None:
     if due or _seen(following.settings) != following.seen:
         load(app)
     metrics.tell_behind(bool(following.refused))  # not in load: the parent loads too, and serves nobody
+    if reason := counting.news():
+        access.log_event("no metrics", reason=reason)
 
 
 def load(app: Flask) -> None:

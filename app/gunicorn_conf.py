@@ -4,13 +4,23 @@ import os
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from typing import Any
 
 # In memory where there is such a place: a worker shows that it lives by touching a file, and counts in others.
 _MEMORY = "/dev/shm"  # noqa: S108 - what is put there gets a name that nobody can guess
-_folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+
+
+def _counts_folder() -> str:
+    """Make a folder for counts, in memory if it can be; where none can be made, name one that is not there."""
+    for folder in (_MEMORY, tempfile.gettempdir()):
+        with suppress(OSError):
+            return tempfile.mkdtemp(prefix="metrics-", dir=folder)
+    return os.devnull
+
+
 # The counts of all workers are added up from here; the library looks for it when it is imported, that is below.
-_counts = None if "PROMETHEUS_MULTIPROC_DIR" in os.environ else tempfile.mkdtemp(prefix="metrics-", dir=_folder)
+_counts = None if "PROMETHEUS_MULTIPROC_DIR" in os.environ else _counts_folder()
 if _counts:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counts
 
@@ -35,7 +45,7 @@ preload_app = True
 timeout = 30  # seconds without a sign of life until a worker is replaced
 graceful_timeout = 8  # seconds for requests in flight when the server stops; Docker kills after 10
 keepalive = 5  # seconds
-worker_tmp_dir = _folder
+worker_tmp_dir = _MEMORY if os.access(_MEMORY, os.W_OK) else None
 # Nothing but the port can steer the server, and nothing is written to the home folder.
 control_socket_disable = True
 
@@ -52,7 +62,8 @@ def post_worker_init(worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Let the library forget what only a living worker has."""
-    multiprocess.mark_process_dead(worker.pid)
+    with suppress(OSError):  # the folder may have been closed to us
+        multiprocess.mark_process_dead(worker.pid)
 
 
 def on_exit(server: Any) -> None:

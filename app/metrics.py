@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from app import counting
+from app.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,9 +77,16 @@ def tell_behind(behind: bool) -> None:
 
 
 def exposition(service: Service | None) -> bytes:
-    """Write all metrics in Prometheus' text format; service: what is served, None if there is no verified bundle."""
+    """Write all metrics in Prometheus' text format; service: what is served, None if there is no verified bundle.
+
+    Raises Problem where some counts are lost: what is left would add up to less than there was.
+    """
     registry = CollectorRegistry()
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        if not Path(folder).is_dir():
+            counting.lose(FileNotFoundError("the folder is gone"), Path(folder))
+        if reason := counting.lost():
+            raise Problem(503, "There are no metrics", f"{reason}; the service goes on. Mend it, then start it anew")
         MultiProcessCollector(registry)
         registry.register(_ServedModel(service))
         return generate_latest(registry)

@@ -51,7 +51,7 @@ def _document(service: Service, max_records: int) -> dict[str, Any]:
             "/readyz": {"get": _get("Whether a verified bundle is loaded", _readiness(), ready=True)},
             "/model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},
             "/openapi.json": {"get": _get("This description", OBJECT, ready=True)},
-            "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain")},
+            "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain", ready=True)},
         },
         "components": {"schemas": schemas(service)},
     }
