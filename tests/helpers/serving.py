@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 def free_port() -> int:
@@ -29,15 +29,21 @@ def environment(registry: Path, port: int | str, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(registry: Path, port: int, *, output: Path | None = None, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    registry: Path, port: int, *, output: Path | None = None, within: Sequence[str] = (), **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server until the block ends; fails if it is not alive within a minute.
 
-    output: a file for what it writes; more: environment variables.
+    output: a file for what it writes; within: a command that becomes the one after it; more: environment variables.
     """
     with (
         Path(output or os.devnull).open("wb") as file,
         subprocess.Popen(
-            [sys.executable, "-m", "app"], cwd=ROOT, env=environment(registry, port, **more), stdout=file, stderr=file
+            [*within, sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env=environment(registry, port, **more),
+            stdout=file,
+            stderr=file,
         ) as server,
     ):
         try:
