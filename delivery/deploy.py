@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--url", default="", help="where users reach it (default: the instance's public address)")
     parser.add_argument("--let-me-in", action="store_true", help="open the service to this machine while it is checked")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     service, which = options.service, options.environment
     environment = Environment(f"{service}-{which}", f"/{service}/{which}/image", f"{service}-{which}-rollout")
     try:

@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--margin", type=float, default=MARGIN, help="share that it may be worse (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         current = Path(options.current)
         release, reason = decide(read(options.new), read(current) if current.exists() else None, options.margin)

@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--release", default="", help="the release that should answer, such as an image's digest")
     parser.add_argument("--seconds", type=float, default=60, help="how long to wait for it (default: %(default)s)")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         probe(options.url, options.golden, options.release, options.seconds)
     except DeliveryProblem as problem:

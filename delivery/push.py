@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ecr", help="name of the repository in ECR; its tags must be immutable")
     parser.add_argument("--also", action="append", default=[], help="another repository, such as docker.io/me/prices")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         repositories = ([ecr_repository(options.ecr)] if options.ecr else []) + options.also
         references = push(options.archive, repositories, options.tag)

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--before", type=Path, help="bundles to compare with, such as the main branch's")
     parser.add_argument("--log", type=Path, help="what a failed run wrote, in place of the comparison")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # whatever the locale: it is appended to a summary
     try:
         if options.log:
             print(failure(options.log.read_text(encoding="utf-8", errors="replace")))

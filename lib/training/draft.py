@@ -164,6 +164,7 @@ def main() -> int:
     parser.add_argument("--identifier", help="the column that names a row (default: a unique one called id)")
     parser.add_argument("--sep", default=",", help="what separates the cells (default: comma)")
     options = parser.parse_args()
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale: it becomes a file
     try:
         print(draft(options.csv, options.target, options.identifier, Read(sep=options.sep)), end="")
     except Problem as problem:

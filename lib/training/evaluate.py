@@ -5,7 +5,6 @@ So a changed figure or sentence refits nothing, although its notebook runs again
 
 from __future__ import annotations
 
-import os
 import pickle
 import time
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from sklearn.inspection import permutation_importance
 from tqdm.auto import tqdm
 
 from modelbundle.digests import digest_json
+from training.cores import CORES
 from training.metrics import build_scorer, prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from training.split import Fold, Parts
-
-# One fold per core. Threads suffice: scikit-learn's fits release the interpreter, and no process has to start.
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # How often a feature is shuffled in each fold, to measure what it is worth there.
 SHUFFLES = 3
@@ -173,6 +170,7 @@ def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Seq
             raise CandidateFailed(f"predicted NaN or infinity for {bad} of {len(predicted)} rows")
         return predicted.tolist(), seconds
 
+    # One fold per core. Threads suffice: scikit-learn's fits release the interpreter, and no process has to start.
     done = joblib.Parallel(n_jobs=CORES, prefer="threads", return_as="generator")(
         joblib.delayed(one_fold)(fold) for fold in folds
     )

@@ -30,8 +30,17 @@ def unwritable(error: OSError, path: Path | None = None) -> RunProblem:
     return RunProblem(f"{told}. Free some space, or mend the folder's rights, and run again")
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, that others can read whatever the umask; one that is there stays as it is."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    path.chmod(path.stat().st_mode | 0o755)
+
+
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -48,7 +48,7 @@ def git_commit() -> str:
     """The commit that is checked out, marked where files differ from it; "unknown" outside a git checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=10, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()

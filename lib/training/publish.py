@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelbundle.digests import canonical_json, digest_file
-from training.files import unwritable, write_atomically
+from training.files import make_folder, unwritable, write_atomically
 from training.problems import RunProblem
 from training.provenance import git_commit
 
@@ -49,7 +49,7 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
         )
     version = digest_file(draft / DRAFT / "manifest.json")
     try:
-        registry.mkdir(parents=True, exist_ok=True)
+        make_folder(registry)
         _remove_leftovers(registry)
         staged = Path(tempfile.mkdtemp(dir=registry, prefix=".new-"))
         try:

@@ -11,6 +11,7 @@ from training.problems import Problem
 
 def main() -> int:
     """Print where the report is, and open it where there is a desktop; returns the exit status."""
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         page = reports_folder(load_conf(sys.argv[1])) / "report.html"
     except Problem as problem:

@@ -17,6 +17,8 @@ from doit.doit_cmd import DoitMain
 from modelbundle.digests import digest_file
 from training import graph
 from training.conf import Conf, load_conf, tuned_file
+from training.cores import CORES
+from training.files import make_folder
 from training.headless import environment
 from training.paths import CACHE, ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
@@ -114,11 +116,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="try instead, on random parts of the data, whether the quoted error can be believed",
     )
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         conf = load_conf(options.conf)
         graph.require_known_parameters(conf)
         location(conf.data)
-        jobs = options.jobs or len(os.sched_getaffinity(0)) + 1
+        jobs = options.jobs or CORES + 1
         with _only_run():
             if options.tune:
                 return _tune(options.conf, jobs)
@@ -138,7 +141,7 @@ def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
     os.environ.update(settings, CONF=conf_path)
     # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
     sys.modules.setdefault("rfc3987_syntax", None)
-    graph.runs_folder(conf).mkdir(parents=True, exist_ok=True)
+    make_folder(graph.runs_folder(conf))  # a registry may be in it
     _forget_if_damaged(graph.memory_file(conf))
     config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
     doit = DoitMain(DodoTaskLoader(), config_filenames=(), extra_config=config)
@@ -220,7 +223,7 @@ def summary(conf: Conf) -> str:
 def _only_run() -> Iterator[None]:
     """Hold the checkout's lock; it ends with the process, however that ends. Raises RunProblem if it is taken."""
     path = ROOT / "runs" / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

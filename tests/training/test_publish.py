@@ -11,7 +11,7 @@ import pytest
 from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
 from tests.training.conftest import write
 from training.problems import RunProblem
-from training.publish import is_published
+from training.publish import is_published, publish
 
 if TYPE_CHECKING:
     from tests.training.conftest import Drafts
@@ -105,3 +105,28 @@ def test_only_the_served_draft_with_every_file_as_it_was_counts_as_published(dra
 
     (drafts.registry / drafts.versions["old"] / "golden.json").write_bytes(b"{}")
     assert not is_published(drafts.old, drafts.registry)
+
+
+def test_another_user_can_read_what_is_published_whatever_the_umask(drafts: Drafts, tmp_path: Path):
+    """The folder of the registry, and one above it that was not there, as well as all that is in it."""
+    registry = tmp_path / "new" / "registry"
+    before = os.umask(0o077)
+    try:
+        for name in ("old", "new"):
+            folder = getattr(drafts, name)
+            publish(folder, folder / "reports", registry)
+    finally:
+        os.umask(before)
+
+    made = [registry.parent, *registry.parent.rglob("*")]
+    assert drafts.served(registry) == "new"
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o644}
+
+
+def test_a_folder_that_was_there_keeps_its_rights(drafts: Drafts, tmp_path: Path):
+    registry = tmp_path / "mine"
+    registry.mkdir(mode=0o700)
+    publish(drafts.new, drafts.new / "reports", registry)
+
+    assert registry.stat().st_mode & 0o777 == 0o700
