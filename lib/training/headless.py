@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 from training.paths import CACHE
@@ -52,6 +53,20 @@ def environment(own: Path = CACHE) -> dict[str, str]:
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),
         **{name: str(own / folder) for name, folder in folders.items()},
     }
+
+
+def settle() -> None:
+    """Let this process go by the project's settings, as it needs them and as those that it starts inherit them."""
+    CACHE.mkdir(exist_ok=True)
+    settings = environment()
+    for name in set(os.environ) - set(settings):
+        del os.environ[name]
+    os.environ.update(settings)
+    if sys.warnoptions:  # somebody's PYTHONWARNINGS, which may be error
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+    # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
+    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 def load(*modules: str) -> None:

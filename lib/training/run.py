@@ -15,12 +15,11 @@ from doit.cmd_base import DodoTaskLoader
 from doit.doit_cmd import DoitMain
 
 from modelbundle.digests import digest_file
-from training import graph
+from training import graph, headless
 from training.conf import Conf, load_conf, tuned_file
 from training.cores import CORES
 from training.files import make_folder
-from training.headless import environment
-from training.paths import CACHE, ROOT, from_root, to_root
+from training.paths import ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
 from training.source import location
 
@@ -133,14 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
     """Let doit run the named tasks, the default ones if none are named; failures are printed. Returns its reporter."""
-    # Before the first thread: from here on nothing changes what all of them share.
-    CACHE.mkdir(exist_ok=True)
-    settings = environment()
-    for name in set(os.environ) - set(settings):
-        del os.environ[name]
-    os.environ.update(settings, CONF=conf_path)
-    # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
-    sys.modules.setdefault("rfc3987_syntax", None)
+    headless.settle()  # before the first thread: from here on nothing changes what all of them share
+    os.environ["CONF"] = conf_path
     make_folder(graph.runs_folder(conf))  # a registry may be in it
     _forget_if_damaged(graph.memory_file(conf))
     config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}

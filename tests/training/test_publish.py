@@ -14,6 +14,8 @@ from training.problems import RunProblem
 from training.publish import is_published, publish
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.training.conftest import Drafts
 
 PUBLISHED = {"manifest.json", *VERIFIED_FILES, PLAN, "run.json", "reports"}
