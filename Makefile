@@ -188,7 +188,7 @@ policy-env: .venv-policy/.ready
 
 .venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
 	@rm -f lib/modelbundle/plan_compiled.*.so # where it cannot be compiled anew, the old one should not stay
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-cache --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "lib/modelbundle/plan_compiled.c was not compiled; no C compiler, or no headers of Python? Numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@
 
@@ -202,13 +202,15 @@ policy-env: .venv-policy/.ready
 	@$(call make-environment,.venv-policy,policy)
 	@touch $@
 
-# Where packages come from is the user's to say, to pip and uv; where they go is not.
+# Where packages come from is the user's to say, to pip and uv; where they go is not. uv keeps what it downloads where
+# there is such a place, and would not begin without.
 define make-environment
 "$$PYTHON" -m venv --clear $(1) \
 	&& PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(1)/bin/python $(ALONE) -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/uv.txt \
-	&& $(1)/bin/uv pip install --python $(1)/bin/python --quiet --require-hashes --compile-bytecode \
-		-r requirements/$(2).txt
+	&& kept=$$($(1)/bin/uv cache dir) && { mkdir -p "$$kept" 2>/dev/null && [ -w "$$kept" ] || kept=; } \
+	&& $(1)/bin/uv pip install --python $(1)/bin/python --quiet $$([ "$$kept" ] || echo --no-cache) --require-hashes \
+		--compile-bytecode -r requirements/$(2).txt
 endef
 
 define require-python
