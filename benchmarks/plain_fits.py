@@ -8,7 +8,7 @@ from training.conf import load_conf
 conf = load_conf(sys.argv[1])
 table = data.load_table(conf.data, conf.contract)
 X, y = data.features_and_target(table, conf.contract)
-parts = split.split_rows(len(table), conf.split)
+parts = split.split_rows(len(table), conf.split, split.equal_rows(X, y))
 
 results, pipelines = {}, {}
 for name, candidate in conf.candidates.items():

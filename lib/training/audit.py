@@ -18,7 +18,7 @@ import pandas as pd
 from modelbundle.amounts import between
 from training import candidates, compare, evaluate, metrics, outcome, quoted, search
 from training.problems import CandidateFailed
-from training.split import split_rows
+from training.split import equal_rows, put_aside, split_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,11 +54,13 @@ def audit_once(
     conf: the parts that the notebook reads, as people wrote them; X, y: all rows; seed: draws the records that are put
     aside, a share of unused_fraction, and the split of the others; trials, scorer: of the search for each candidate.
     """
-    order = np.random.default_rng(seed).permutation(len(X))
-    count = round(len(X) * unused_fraction)
-    aside, used = np.sort(order[:count]), np.sort(order[count:])
+    alike = equal_rows(X, y)
+    sizes, limits = np.bincount(alike), (round(len(X) * unused_fraction), round((alike.max() + 1) * unused_fraction))
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    unused = np.isin(alike, put_aside(sizes, order, *limits))
+    aside, used = np.flatnonzero(unused), np.flatnonzero(~unused)
     known, truth = X.iloc[used].reset_index(drop=True), y.iloc[used].reset_index(drop=True)
-    parts = split_rows(len(used), conf.split.model_copy(update={"seed": seed}))
+    parts = split_rows(len(used), conf.split.model_copy(update={"seed": seed}), equal_rows(known, truth))
     searched = _search(conf, known, truth, parts, trials, scorer)
     shown = [metrics.describe(name, conf.contract.unit) for name in conf.scorers]
     results, predicted = _compare(conf, searched, known, truth, parts)

@@ -58,14 +58,17 @@ def with_intervals(lines: pd.DataFrame, intervals: Intervals) -> pd.DataFrame:
 
 
 def with_held_out_intervals(
-    lines: pd.DataFrame, level: float, target_transform: str, seed: int, parts: int = 5
-) -> pd.DataFrame:
+    lines: pd.DataFrame, level: float, target_transform: str, seed: int, parts: int = 5,
+    alike: np.ndarray | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Add to each line an interval that was calibrated on other records, so that coverage is honest.
 
     parts: the records are cut at random into so many; each part's intervals are calibrated on the others.
+    alike: of split.equal_rows, for all rows: equal ones stay in one part.
     """
     rows = lines["row"].unique()
-    part = pd.Series(np.random.default_rng(seed).permutation(len(rows)) % parts, index=rows)
+    sets = pd.factorize(rows if alike is None else alike[rows])[0]
+    part = pd.Series((np.random.default_rng(seed).permutation(sets.max() + 1) % parts)[sets], index=rows)
     group = lines["row"].map(part)
     pieces = [
         with_intervals(lines[group == number], calibrate(lines[group != number], level, target_transform))

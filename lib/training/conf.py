@@ -60,12 +60,17 @@ class Data(Strict):
 
 
 class Split(Strict):
-    """A final hold-out, and repeated folds of the rest that every candidate shares."""
+    """A final hold-out, and repeated folds of the rest that every candidate shares.
+
+    equal_rows: what becomes of rows with the same features and target, such as rounded measurements: they stay
+    together on one side of every split, or the run is refused where the hold-out shares one with the training part.
+    """
 
     holdout_fraction: float = Field(0.2, gt=0, lt=1)
     folds: int = Field(5, ge=2)
     repeats: int = Field(3, ge=1)
     seed: int = Field(0, ge=0)
+    equal_rows: Literal["together", "refuse"] = "together"
 
 
 class Conf(Strict):

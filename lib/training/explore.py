@@ -9,6 +9,7 @@ import pandas as pd
 
 from modelbundle.amounts import amount
 from training.markup import literal
+from training.split import count_equal
 
 if TYPE_CHECKING:
     from modelbundle.contract import Contract
@@ -89,6 +90,17 @@ def odd_rows(table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame
             contract.label(contract.target): y.loc[strongest.index].map(_grouped),
         }
     ).set_index(pd.Index(called, name=contract.identifier or "row"))
+
+
+def tell_equal(alike: np.ndarray) -> str:
+    """One sentence on the records that are equal to another one; alike: of split.equal_rows."""
+    if not (count := count_equal(alike)):
+        return "No two records are equal in features and target."
+    sets = int((np.bincount(alike) > 1).sum())
+    return (
+        f"**{count:,} records are equal to another one** in features and target, in {sets:,} "
+        f"set{'' if sets == 1 else 's'}. Those of a set stay together on one side of every split."
+    )
 
 
 def leverage(matrix: np.ndarray) -> np.ndarray:

@@ -62,6 +62,7 @@ def manifest_facts(
             "rows": prepared["rows"],
             "holdout_rows": prepared["holdout_rows"],
             "folds": prepared["folds"],
+            "equal_rows": prepared["equal_rows"],
             "missing_cells": prepared["missing_cells"],
             "left_out_columns": prepared["left_out_columns"],
             "target_median": prepared["target_median"],

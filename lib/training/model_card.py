@@ -62,6 +62,9 @@ def _data(facts: Mapping[str, Any], contract: Contract) -> list[str]:
         if missing
         else "No cell was missing, so what the model does with a gap was never held against a true value."
     )
+    equal = data.get("equal_rows", 0)
+    if equal:
+        gaps += f" {equal:,} records are equal to another one in all that the model reads; no split parts them."
     out = [f"the identifier {literal(contract.identifier)}"] if contract.identifier else []
     out += [f"columns that the contract does not have: {literal(listed(data['left_out_columns']))}"] * bool(
         data["left_out_columns"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from modelbundle.cells import TRUTHS
 from modelbundle.frame import read_column
+from training.data import features_and_target
 from training.problems import DataProblem
+from training.split import equal_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +65,13 @@ def find_faults(table: pd.DataFrame, contract: Contract) -> list[Finding]:
 def find_leaks(
     table: pd.DataFrame, contract: Contract, holdout: Sequence[int], training: Sequence[int]
 ) -> list[Finding]:
-    """Find rows of the hold-out that stand in the training part too, whatever their identifier.
+    """Find rows of the hold-out that stand in the training part too, in all that a model reads.
 
-    holdout, training: row positions. Such rows would be scored by a model that has seen them.
+    table: sound data; holdout, training: row positions. Such rows would be scored by a model that has seen them.
     """
-    content = table.drop(columns=[contract.identifier] if contract.identifier else [])
-    hashes = pd.util.hash_pandas_object(content.astype("str"), index=False)
-    shared = hashes.iloc[list(holdout)].isin(set(hashes.iloc[list(training)]))
-    rows = list(shared.index[shared])
+    alike = equal_rows(*features_and_target(table, contract))
+    held = np.asarray(holdout)
+    rows = table.index[held[np.isin(alike[held], alike[list(training)])]].to_list()
     if not rows:
         return []
     rule = "a row of the hold-out stands in the training part too"

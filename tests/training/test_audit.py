@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from training import evaluate, quoted
+from training import audit, evaluate, quoted
 from training.audit import Audited, audit_once, held, tell_audits
 from training.conf import Split
 from training.data import features_and_target
@@ -18,12 +19,11 @@ from training.recipe import Candidate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-
     from modelbundle.contract import Contract
 
 pytestmark = pytest.mark.run
 
+compare = audit._compare
 RMSE = "neg_root_mean_squared_error"
 RIDGE = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": {"low": 0.1, "high": 10.0}}}
 CANDIDATES = {
@@ -66,6 +66,30 @@ def test_nothing_but_the_last_score_sees_the_records_that_are_put_aside(
     assert before.holds(RMSE)
     assert after.unused[RMSE] > 3 * before.unused[RMSE]
     assert not after.holds(RMSE)
+
+
+def test_no_record_that_is_put_aside_is_equal_to_one_that_is_used(
+    conf: Any, contract: Contract, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    twice = pd.concat([table, table], ignore_index=True)
+    X, y = features_and_target(twice, contract)
+    seen: list[set[tuple[Any, ...]]] = []
+
+    def remember(X: pd.DataFrame, y: pd.Series) -> None:
+        seen.append(set(X.assign(y=y).itertuples(index=False, name=None)))
+
+    monkeypatch.setattr(
+        audit, "_compare", lambda conf, searched, X, y, parts: (remember(X, y), compare(conf, searched, X, y, parts))[1]
+    )
+    score = evaluate.score
+    monkeypatch.setattr(
+        evaluate, "score", lambda fitted, X, y, scorers: (remember(X, y), score(fitted, X, y, scorers))[1]
+    )
+    audit_once(conf, X, y, 5, 0.2, 1, RMSE)
+    used, aside = seen
+
+    assert (len(used), len(aside)) == (48, 12)
+    assert not used & aside
 
 
 def test_a_candidate_that_fails_is_left_out(conf: Any, contract: Contract, table: pd.DataFrame):

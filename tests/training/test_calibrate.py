@@ -83,3 +83,19 @@ def test_a_record_that_was_predicted_several_times_counts_once_in_the_correction
     once, repeated = (calibrate(each, LEVEL, "log") for each in (table, thrice))
 
     assert repeated.below == pytest.approx(once.below, rel=0.05)
+
+
+def test_nor_by_one_that_an_equal_record_helped_to_set():
+    table, alike = priced(np.random.default_rng(2), 300), np.arange(300)
+    alike[18:] -= 1  # rows 17 and 18 are equal
+    twins = table["row"].isin([17, 18])
+    other = table.assign(actual=table["actual"].where(~twins, 1.0))
+    before, after = (
+        with_held_out_intervals(each, LEVEL, "log", seed=0, alike=alike).loc[twins, ["low", "high"]]
+        for each in (table, other)
+    )
+
+    assert before.equals(after)
+    assert with_held_out_intervals(table, LEVEL, "log", 0).equals(
+        with_held_out_intervals(table, LEVEL, "log", 0, alike=np.arange(300))
+    )
