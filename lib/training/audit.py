@@ -161,7 +161,7 @@ def _compare(
             results[name] = result | {"failed": str(failure)}
             continue
         results[name], predicted[name] = result | {"scores": done["scores"]}, done["predicted"]
-    return results, predicted
+    return compare.with_failed_members(results, searched), predicted
 
 
 def _build(conf: Any, searched: Mapping[str, Candidate], name: str) -> Pipeline:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from training.metrics import Metric
+    from training.recipe import Candidate
     from training.split import Fold
 
 CONFIDENCE = 0.95
@@ -50,6 +51,21 @@ class Choice:
     winner: str
     ranking: tuple[Ranked, ...]
     reason: str
+
+
+def with_failed_members(
+    results: Mapping[str, Mapping[str, Any]], candidates: Mapping[str, Candidate]
+) -> dict[str, Mapping[str, Any]]:
+    """The results, with every blend failed that has a member that failed alone.
+
+    An average may hide a prediction beyond all bounds, and then be served where it hides nothing.
+    """
+    found: dict[str, Mapping[str, Any]] = dict(results)
+    for name, candidate in candidates.items():
+        bad = [member for member in candidate.members if results[member]["failed"] is not None]
+        if bad and results[name]["failed"] is None:
+            found[name] = {**results[name], "failed": f"its member {bad[0]} failed: {results[bad[0]]['failed']}"}
+    return found
 
 
 def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, folds: Sequence[Fold]) -> Choice:

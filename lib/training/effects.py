@@ -73,6 +73,7 @@ def effect(model: Pipeline, X: pd.DataFrame, name: str, contract: Contract, seed
     )
     low, high = np.quantile(done["individual"][0], [0.1, 0.9], axis=0)
     lines = pd.DataFrame({"average": done["average"][0], "low": low, "high": high}, index=done["grid_values"][0])
+    lines = lines[np.isfinite(lines).all(axis=1)]  # far from all records the arithmetic may overflow
     return lines.sort_values("average") if categorical else lines
 
 

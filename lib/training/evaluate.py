@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,13 @@ from tqdm.auto import tqdm
 
 from modelbundle.digests import digest_json
 from training.cores import CORES
-from training.metrics import build_scorer, prediction_scorer
+from training.metrics import LARGEST, prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sklearn.pipeline import Pipeline
 
@@ -56,10 +57,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Curve:
-    """A learning curve: mean number of fitted rows per size, and the scores of the folds at each size."""
+    """A learning curve: mean number of fitted rows per size, and the scores of the folds at each size.
+
+    failed: why the sizes that are left out could not be scored; empty if none is.
+    """
 
     rows: list[int]
     scores: list[list[float]]
+    failed: str = ""
 
 
 def try_candidate(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Parts, scorers: Sequence[str]) -> Trial:
@@ -91,12 +96,28 @@ def learning_curve(
         for counts in sizes
         for count, rows, fold in zip(counts, order, first, strict=True)
     ]
-    scores = cross_validate(pipeline, X, y, smaller, [scorer])["scores"][scorer]
-    count = len(first)
-    return Curve(
-        [round(float(np.mean(size))) for size in sizes],
-        [scores[start : start + count] for start in range(0, len(scores), count)],
-    )
+    groups = [smaller[start : start + len(first)] for start in range(0, len(smaller), len(first))]
+    rows = [round(float(np.mean(size))) for size in sizes]
+
+    def scored(folds: Sequence[Fold]) -> list[float]:
+        return cross_validate(pipeline, X, y, folds, [scorer])["scores"][scorer]
+
+    try:
+        together = iter(scored(smaller))  # in one go: a core that is done with one size begins with the next
+        return Curve(rows, [[next(together) for _ in group] for group in groups])
+    except CandidateFailed as failure:
+        return _curve_of_sizes(rows, groups, scored, str(failure))
+
+
+def _curve_of_sizes(
+    rows: list[int], groups: list[list[Fold]], scored: Callable[[Sequence[Fold]], list[float]], failed: str
+) -> Curve:
+    """The curve of the sizes that can be scored alone."""
+    kept: list[tuple[int, list[float]]] = []
+    for count, group in zip(rows, groups, strict=True):
+        with suppress(CandidateFailed):
+            kept.append((count, scored(group)))
+    return Curve([count for count, _ in kept], [scores for _, scores in kept], failed)
 
 
 def importance(
@@ -105,14 +126,38 @@ def importance(
     """How much worse a pipeline scores on rows it has not seen when one feature is shuffled among them.
 
     Permutation importance (Breiman, 2001, "Random forests", Machine Learning 45) on each fold of the first repeat.
-    Returns feature -> one loss of the score per fold; above zero: the feature helps. Raises CandidateFailed.
+    Returns feature -> one loss of the score per fold; above zero: the feature helps. Empty where it cannot be told: a
+    record that was put together by shuffling may be one that the pipeline cannot predict, or the scorer not score.
     """
-    return _remembered(_importance, pipeline, X, y, folds[: folds_of_one_repeat(folds)], scorer, seed)
+    try:
+        losses = _remembered(_importance, pipeline, X, y, folds[: folds_of_one_repeat(folds)], scorer, seed)
+    except (CandidateFailed, ValueError, ArithmeticError):
+        return {}
+    return losses if np.isfinite(list(losses.values())).all() else {}
 
 
 def score(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, scorers: Sequence[str]) -> dict[str, float]:
-    """Score a fitted pipeline on rows that it has not seen: scorer -> score, greater is better."""
-    return {name: float(value) for name, value in build_scorer(scorers)(fitted, X, y).items()}
+    """Score a fitted pipeline on rows that it has not seen: scorer -> score, greater is better.
+
+    Raises CandidateFailed if predictions or scores are no finite numbers.
+    """
+    return prediction_scorer(scorers)(predict(fitted, X), y.to_numpy())
+
+
+def predict(fitted: Pipeline, X: pd.DataFrame) -> np.ndarray:
+    """Predict; raises CandidateFailed, with the reason, unless every prediction is a number to go on with."""
+    try:
+        with np.errstate(over="ignore"):  # infinity is told of below
+            predicted = np.asarray(fitted.predict(X), dtype=float)
+    except Exception as error:  # as of a fit: a failure is a result
+        raise CandidateFailed(f"its predict raised {type(error).__name__}: {error}") from error
+    for what, bad in (
+        ("NaN or infinity", ~np.isfinite(predicted)),
+        (f"beyond {LARGEST:g}", np.abs(predicted) > LARGEST),
+    ):
+        if bad.any():
+            raise CandidateFailed(f"predicted {what} for {bad.sum()} of {len(predicted)} rows")
+    return predicted
 
 
 def unfitted(pipeline: Pipeline) -> Pipeline:
@@ -129,16 +174,12 @@ def cross_validate(
     prediction for each of its score rows, in the target's unit) and fit_seconds (per fold).
     Raises CandidateFailed with the reason.
     """
-    score = prediction_scorer(scorers)
-    done = _remembered(_predict_folds, pipeline, X, y, folds)
-    try:
-        each = [
-            score(np.array(predicted), y.iloc[fold["score"]].to_numpy())
-            for fold, predicted in zip(folds, done["predicted"], strict=True)
-        ]
-    except ValueError as error:
-        raise CandidateFailed(f"its predictions cannot be scored: {error}") from error
-    return done | {"scores": {name: [float(scores[name]) for scores in each] for name in scorers}}
+    score, done = prediction_scorer(scorers), _remembered(_predict_folds, pipeline, X, y, folds)
+    each = [
+        score(np.array(predicted), y.iloc[fold["score"]].to_numpy())
+        for fold, predicted in zip(folds, done["predicted"], strict=True)
+    ]
+    return done | {"scores": {name: [scores[name] for scores in each] for name in scorers}}
 
 
 def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float]:
@@ -162,13 +203,7 @@ def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Seq
 
     def one_fold(fold: Fold) -> tuple[list[float], float]:
         fitted, seconds = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
-        try:
-            predicted = fitted.predict(X.iloc[fold["score"]])
-        except Exception as error:  # as of a fit: a failure is a result
-            raise CandidateFailed(f"its predict raised {type(error).__name__}: {error}") from error
-        if bad := int((~np.isfinite(predicted)).sum()):
-            raise CandidateFailed(f"predicted NaN or infinity for {bad} of {len(predicted)} rows")
-        return predicted.tolist(), seconds
+        return predict(fitted, X.iloc[fold["score"]]).tolist(), seconds
 
     # One fold per core. Threads suffice: scikit-learn's fits release the interpreter, and no process has to start.
     done = joblib.Parallel(n_jobs=CORES, prefer="threads", return_as="generator")(

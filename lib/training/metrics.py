@@ -11,7 +11,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.metrics import check_scoring, cluster, get_scorer_names
 
 from modelbundle.amounts import amount
-from training.problems import ConfigProblem
+from training.problems import CandidateFailed, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +27,9 @@ _SHORT = {
     "r2": "R²",
 }
 _IN_TARGET_UNIT = {"RMSE", "MAE", "Median absolute error", "Largest error"}
+
+# A prediction or a score beyond this is as good as infinite: sums of squares soon leave what a number can hold.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,22 @@ def build_scorer(scorers: Iterable[str]) -> Callable[..., dict[str, float]]:
 def prediction_scorer(scorers: Iterable[str]) -> Callable[[np.ndarray, np.ndarray], dict[str, float]]:
     """Make one callable (predicted, actual) -> {scorer: score}, where the predictions are there already.
 
-    Raises ConfigProblem as build_scorer does.
+    Raises ConfigProblem as build_scorer does. What it makes raises CandidateFailed unless every score is a finite
+    number that can be reckoned with.
     """
     score = build_scorer(scorers)
-    return lambda predicted, actual: score(_Answers(), predicted, actual)
+
+    def scored(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+        try:
+            with np.errstate(all="ignore"):  # what comes of it is looked at below
+                scores = {name: float(value) for name, value in score(_Answers(), predicted, actual).items()}
+        except ValueError as error:
+            raise CandidateFailed(f"its predictions cannot be scored: {error}") from error
+        if bad := [f"{name} is {value:g}" for name, value in scores.items() if not abs(value) <= LARGEST]:
+            raise CandidateFailed(f"its predictions cannot be scored: {', '.join(bad)}")
+        return scores
+
+    return scored
 
 
 class _Answers(RegressorMixin, BaseEstimator):

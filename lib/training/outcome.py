@@ -63,8 +63,9 @@ def first_repeat(lines: pd.DataFrame, folds: Sequence[Fold]) -> pd.DataFrame:
 
 
 def held_out_predictions(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> pd.DataFrame:
-    """Predict the hold-out: columns row, predicted and actual (target's unit)."""
-    return pd.DataFrame({"row": rows, "predicted": fitted.predict(X.iloc[rows]), "actual": y.iloc[rows].to_numpy()})
+    """Predict the hold-out: columns row, predicted and actual (target's unit). Raises CandidateFailed."""
+    predicted = evaluate.predict(fitted, X.iloc[rows])
+    return pd.DataFrame({"row": rows, "predicted": predicted, "actual": y.iloc[rows].to_numpy()})
 
 
 def scores_table(scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric]) -> pd.DataFrame:

@@ -7,11 +7,13 @@ fits, which would tell of the procedure rather than of the model that it chose.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.metrics import prediction_scorer
+from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ def quote(
 
     holdout, unseen: columns predicted and actual (target's unit); the hold-out's records, and those of the folds, each
     predicted by a model that had not seen it. others: how many other records, as many as are held out if not given.
-    Returns scorer -> value, low and high, as people read the metric.
+    Returns scorer -> value, low and high, as people read the metric. Raises CandidateFailed if it cannot be scored.
 
     The hold-out gives the value. Its few records may lack the rare large errors that decide an RMSE, so how far two
     sets of records lie apart is drawn from all of them: a bootstrap of the pair (as in Efron and Tibshirani, 1993, "An
@@ -44,8 +46,15 @@ def quote(
     places, counts = _both(holdout), (len(holdout), others or len(holdout))
     pool = np.vstack([places, _both(unseen)])
     random = np.random.default_rng(seed)
-    pairs = [[score(*pool[random.integers(0, len(pool), count)].T) for count in counts] for _ in range(RESAMPLES)]
-    here = score(*places.T)
+    here, pairs = score(*places.T), []
+    for _ in range(RESAMPLES):
+        drawn = [pool[random.integers(0, len(pool), count)] for count in counts]
+        with suppress(CandidateFailed):  # few records may be all alike, which not every scorer takes
+            pairs.append([score(*each.T) for each in drawn])
+    if not pairs:
+        raise CandidateFailed(
+            f"of {RESAMPLES} draws of as many records none could be scored, so no error can be quoted"
+        )
     return {metric.scorer: _range(metric, here[metric.scorer], _drawn(metric, pairs)) for metric in metrics}
 
 

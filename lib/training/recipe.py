@@ -83,10 +83,13 @@ class Candidate(Strict):
 
 
 class Searched(Strict):
-    """What make tune found for one candidate; scores as the scorer gives them, greater is better."""
+    """What make tune found for one candidate; scores as the scorer gives them, greater is better.
+
+    before: of the written setting; None if that could not be scored.
+    """
 
     trials: int
-    before: float
+    before: float | None
     after: float
     mattered: dict[str, float] = {}
     at_edge: list[str] = []

@@ -93,7 +93,7 @@ def summary(found: Found) -> dict[str, Any]:
     return {
         "parameters": found.tried[found.best],
         "trials": len(found.tried),
-        "before": found.scores[0],
+        "before": None if math.isnan(found.scores[0]) else found.scores[0],
         "after": found.scores[found.best],
         "mattered": found.mattered,
         "at_edge": found.at_edge,
@@ -104,8 +104,20 @@ def try_each(
     candidates: Mapping[str, Candidate], build: Callable[[Candidate], Pipeline], X: pd.DataFrame, y: pd.Series,
     folds: Sequence[Fold], scorer: str,
 ) -> tuple[dict[str, float], dict[str, list[list[float]]]]:  # fmt: skip
-    """Cross-validate each candidate: its mean score, and per fold its predictions for the score rows."""
-    done = {name: evaluate.cross_validate(build(it), X, y, folds, [scorer]) for name, it in candidates.items()}
+    """Cross-validate each candidate: its mean score, and per fold its predictions for the score rows.
+
+    One that fails is left out. Raises CandidateFailed if fewer than two are left, of which no blend can be made.
+    """
+    done, failed = {}, []
+    for name, candidate in candidates.items():
+        try:
+            done[name] = evaluate.cross_validate(build(candidate), X, y, folds, [scorer])
+        except CandidateFailed as failure:
+            failed.append(f"{name}: {failure}")
+    if len(done) < 2:
+        raise CandidateFailed(
+            f"a blend needs two candidates that are no baseline and can be scored; {'; '.join(failed)}"
+        )
     alone = {name: float(np.mean(each["scores"][scorer])) for name, each in done.items()}
     return alone, {name: each["predicted"] for name, each in done.items()}
 
@@ -114,7 +126,7 @@ def blend_scores(
     predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str,
     *, log: bool, most: int,
 ) -> dict[tuple[str, ...], float]:  # fmt: skip
-    """Score every blend of two to `most` members, best first: names -> mean score over the folds.
+    """Score every blend of two to `most` members, best first: names -> mean score over the folds; without such as fail.
 
     A name may stand several times, and then counts as often: ensemble selection with replacement (Caruana and others,
     2004, "Ensemble selection from libraries of models", ICML 21), of which all results are tried.
@@ -130,7 +142,8 @@ def blend_scores(
         if len(set(names)) > 1
     ]
     scores = {names: score(names) for names in tqdm(sets, desc="blends", leave=False, delay=1)}
-    return dict(sorted(scores.items(), key=lambda item: -item[1]))
+    able = {names: score for names, score in scores.items() if score > -math.inf}
+    return dict(sorted(able.items(), key=lambda item: -item[1]))
 
 
 def best_blend(
@@ -140,8 +153,11 @@ def best_blend(
     """Choose the best blend that by the deciding metric, too, beats every candidate alone; or else just the best.
 
     Searched by another scorer, the best blend may lose the comparison to one of its members by a hair.
+    Raises CandidateFailed if there is no blend.
     scores: of blend_scores; metric: the scorer that decides; the others as in blend_scores.
     """
+    if not scores:
+        raise CandidateFailed("no blend of these candidates could be scored: see what each predicts, in 03_train")
     score = _blend_scorer(predicted, y, folds, metric, log=log)
     alone = max(score((name,)) for name in predicted)
     return next((names for names in scores if score(names) > alone), next(iter(scores)))
@@ -150,15 +166,19 @@ def best_blend(
 def _blend_scorer(
     predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str, *, log: bool
 ) -> Callable[[tuple[str, ...]], float]:
-    """Make a function that scores the blend of some candidates: the mean over the folds."""
+    """Make a function that scores the blend of some candidates: the mean over the folds, -inf where it fails."""
     score = prediction_scorer([scorer])
     truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
     forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
 
     def of(names: tuple[str, ...]) -> float:
-        blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
-        return float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
+        with np.errstate(over="ignore"):  # and is then no score
+            blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
+        try:
+            return float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
+        except CandidateFailed:
+            return -math.inf
 
     return of
 

@@ -91,8 +91,12 @@ def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float
 
 
 def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -> str:
-    """One sentence on the feature that matters most, and one on those that hardly do."""
+    """One sentence on the feature that matters most, and one on those that hardly do; importance: may be empty."""
     metric = literal_metric(metric)
+    if not importance:
+        return (
+            f"The {metric.label} of shuffled records could not be computed, so what each feature is worth is not known."
+        )
     means = {name: float(np.mean(losses)) for name, losses in importance.items()}
     first = max(means, key=means.get)
     idle = [name for name, losses in importance.items() if min(losses) <= 0]
@@ -127,8 +131,11 @@ def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
     )
 
 
-def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric) -> str:
-    """One sentence on what more data would bring."""
+def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric, failed: str = "") -> str:
+    """One sentence on what more data would bring; failed: why some of the sizes are left out."""
+    if failed:
+        told = tell_learning(rows, values, metric)
+        return f"**Some sizes could not be scored**, and are left out ({literal(failed)}). {told}"
     metric = literal_metric(metric)
     means = [float(np.mean(folds)) for folds in values]
     if len(means) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -43,6 +44,10 @@ def tell_search(name: str, found: Found, metric: Metric) -> str:
     before, after = (metric.value(found.scores[number]) for number in (0, found.best))
     if found.best == 0:
         return f"None of {len(found.tried)} trials beat the present setting of {name}: **{metric.text(before)}**."
+    if math.isnan(before):
+        return (
+            f"The present setting of {name} could not be scored; trial {found.best + 1} gave **{metric.text(after)}**."
+        )
     setting = ", ".join(f"{key} {value}" for key, value in found.tried[found.best].items())
     return (
         f"From {metric.text(before)} with the present setting to **{metric.text(after)}** in trial {found.best + 1} of "
@@ -110,7 +115,7 @@ def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
         [
             name,
             it.trials,
-            metric.text(metric.value(it.before)),
+            "failed" if it.before is None else metric.text(metric.value(it.before)),
             metric.text(metric.value(it.after)),
             f"{next(iter(it.mattered))} ({next(iter(it.mattered.values())):.0%})" if it.mattered else "",
             ", ".join(it.at_edge) or "none",

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.compare import Choice, Ranked, choose, paired_difference
+from training.compare import Choice, Ranked, choose, paired_difference, with_failed_members
 from training.metrics import describe
 from training.problems import CandidateFailed
+from training.recipe import Candidate
 
 RMSE = "neg_root_mean_squared_error"
 BEST, SIMPLEST = "best_mean", "simplest_within_one_standard_error"
@@ -157,3 +158,32 @@ def test_a_baseline_that_failed_leaves_nothing_to_beat():
 def test_where_every_candidate_failed_the_reasons_are_told():
     with pytest.raises(CandidateFailed, match="its fit raised ValueError: no"):
         chosen(linear=result(0, failed="its fit raised ValueError: no"))
+
+
+def test_a_blend_fails_with_a_member_that_failed_alone_and_no_other_does():
+    linear = Candidate(estimator="sklearn.linear_model.LinearRegression")
+    candidates = {
+        "linear": linear,
+        "svr": linear,
+        "both": Candidate(members=["svr", "svr", "linear"]),
+        "one": Candidate(members=["svr"]),
+    }
+    results = {
+        "linear": result(0, failed="predicted beyond 1e+100 for 1 of 20 rows"),
+        "svr": result(50),
+        "both": result(40),
+        "one": result(60),
+    }
+    choice = chosen(**with_failed_members(results, candidates))
+
+    assert choice.winner == "svr"
+    assert ranked(choice, "both").failed == "its member linear failed: predicted beyond 1e+100 for 1 of 20 rows"
+    assert ranked(choice, "one").failed is None
+    assert results["both"]["failed"] is None, "what was recorded stays as it was"
+
+
+def test_a_blend_that_failed_by_itself_keeps_its_own_reason():
+    candidates = {"a": Candidate(estimator="a.b"), "blend": Candidate(members=["a"])}
+    results = {"a": result(0, failed="no"), "blend": result(0, failed="its own")}
+
+    assert with_failed_members(results, candidates)["blend"]["failed"] == "its own"

@@ -16,9 +16,12 @@ from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
 from tests.helpers.broken_estimators import PredictsNaN
 from training import evaluate
+from training.bundle import draft_bundle, golden_requests
 from training.candidates import build_pipeline
 from training.conf import Candidate, Split
 from training.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.outcome import held_out_predictions
+from training.problems import CandidateFailed
 from training.split import Parts, split_rows
 
 if TYPE_CHECKING:
@@ -51,6 +54,37 @@ class PredictsInfinity(PredictsNaN):
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         return np.full(len(X), np.inf)
+
+
+class PredictsFarBeyond(PredictsNaN):
+    """Fits, and predicts a finite number whose square is not."""
+
+    far = 1e300
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.full(len(X), self.far)
+
+
+class PredictsAbsurdly(PredictsFarBeyond):
+    """Fits, and predicts a number that can be squared once."""
+
+    far = 1e60
+
+
+class NeedsRows(LinearRegression):
+    """Diverges where there are few rows."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> NeedsRows:
+        super().fit(X, y)
+        self.intercept_ = np.inf if len(X) < 10 else self.intercept_
+        return self
+
+
+class NeedsUsualRows(DecisionTreeRegressor):
+    """Predicts below zero where the two features do not go together."""
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        return np.where(X["one"] == X["same"], super().predict(X), -1.0)
 
 
 class Problem:
@@ -91,6 +125,8 @@ def problem(table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyP
         (f"{HELPERS}.RaisesInFit", "its fit raised ValueError: this estimator never fits"),
         (f"{HELPERS}.PredictsNaN", "predicted NaN or infinity for 24 of 24 rows"),
         (f"{__name__}.PredictsInfinity", "infinity"),
+        (f"{__name__}.PredictsFarBeyond", "predicted beyond 1e+100 for 24 of 24 rows"),
+        (f"{__name__}.PredictsAbsurdly", "its predictions cannot be scored: r2 is -8.36262e+119"),
         (f"{__name__}.RaisesInPredict", "this estimator never predicts"),
         ("sklearn.linear_model.LogisticRegression", "its fit raised ValueError: Unknown label type"),
     ],
@@ -196,6 +232,22 @@ def test_a_learning_curve_ends_with_the_scores_of_the_cross_validation(problem: 
     assert curve.scores[-1] == problem.cross_validate(counting())["scores"]["r2"][:2]
 
 
+def test_a_learning_curve_leaves_out_the_sizes_that_fail_and_says_why(problem: Problem):
+    curve = problem.curve(problem.build(f"{__name__}.NeedsRows"), [0.25, 0.5, 1.0])
+    whole = problem.curve(problem.build(LINEAR), [0.5, 1.0])
+
+    assert (curve.rows, curve.scores) == (whole.rows, whole.scores)
+    assert "infinity" in curve.failed
+    assert whole.failed == ""
+
+
+def test_a_learning_curve_of_which_every_size_fails_is_empty(problem: Problem):
+    curve = problem.curve(problem.build(f"{__name__}.PredictsInfinity"), [0.5, 1.0])
+
+    assert (curve.rows, curve.scores) == ([], [])
+    assert "infinity" in curve.failed
+
+
 def test_the_smallest_share_is_still_two_rows(problem: Problem):
     assert problem.curve(counting(), [0.001]).rows == [2]
 
@@ -214,3 +266,51 @@ def test_importance_is_measured_on_rows_that_were_not_fitted(tmp_path: Path, mon
     assert [len(each) for each in losses.values()] == [2, 2]
     assert np.mean(losses["signal"]) > 0.5
     assert np.mean(losses["noise"]) < 0.3
+
+
+def test_importance_is_not_known_where_shuffled_records_cannot_be_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    numbers = np.random.default_rng(0).uniform(1, 2, size=120)
+    X = pd.DataFrame({"one": numbers, "same": numbers})
+    folds = [{"fit": list(range(60)), "score": list(range(60, 120))}]
+
+    def importance(model: Any, scorer: str) -> dict[str, list[float]]:
+        return evaluate.importance(model, X, pd.Series(numbers), folds, scorer, seed=0)
+
+    assert importance(NeedsUsualRows(random_state=0), "neg_root_mean_squared_log_error") == {}
+    assert importance(PredictsInfinity(), "r2") == {}
+
+
+def test_a_prediction_that_is_no_number_has_no_score(problem: Problem):
+    fitted = problem.build(f"{HELPERS}.PredictsNaN").fit(problem.X, problem.y)
+
+    with pytest.raises(CandidateFailed, match="predicted NaN or infinity for 60 of 60 rows"):
+        score(fitted, problem.X, problem.y, SCORERS)
+    with pytest.raises(CandidateFailed, match="predicted NaN or infinity for 12 of 12 rows"):
+        held_out_predictions(fitted, problem.X, problem.y, range(12))
+
+
+def test_a_refitted_model_that_cannot_predict_its_own_rows_is_no_bundle(problem: Problem, table: pd.DataFrame):
+    fitted = problem.build(f"{HELPERS}.PredictsNaN").fit(problem.X, problem.y)
+
+    with pytest.raises(CandidateFailed, match="predicted NaN or infinity for 60 of 60 rows"):
+        draft_bundle(pickle.dumps(fitted), problem.contract, table, {"name": "mine"})
+
+
+class FailsWithoutTheCellar(LinearRegression):
+    """Fits, and predicts no number where the second feature is as it was imputed."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.where(X[:, 1] == 450.5, np.nan, super().predict(X))
+
+
+def test_a_record_without_a_finite_answer_is_no_golden_request(problem: Problem, table: pd.DataFrame):
+    table["Cellar"] = [450.25, 450.75] * 30
+    X = canonical_frame(table, problem.contract)
+    fitted = problem.build(f"{__name__}.FailsWithoutTheCellar").fit(X, problem.y)
+    golden = golden_requests(fitted, problem.contract, table)["requests"]
+
+    assert len(golden) == 5
+    assert all("Cellar" in request["record"] for request in golden)

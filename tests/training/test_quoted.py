@@ -8,6 +8,7 @@ import pytest
 
 from training import quoted
 from training.metrics import describe
+from training.problems import CandidateFailed
 from training.quoted import quote
 
 pytestmark = pytest.mark.run
@@ -83,3 +84,26 @@ def test_predictions_without_an_error_are_quoted_as_such():
     exact = pd.DataFrame({"predicted": [1.0, 2.0, 3.0, 4.0], "actual": [1.0, 2.0, 3.0, 4.0]})
 
     assert quote(exact, exact, [RMSE], 0)[RMSE.scorer] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_holdout_that_cannot_be_scored_is_told_in_a_sentence():
+    random, scorer = np.random.default_rng(4), describe("neg_root_mean_squared_log_error", "")
+    holdout = lines(random, 20).assign(predicted=-1.0)
+
+    with pytest.raises(CandidateFailed, match="its predictions cannot be scored"):
+        quote(holdout, lines(random, 100), [scorer], seed=0)
+
+
+def test_draws_that_cannot_be_scored_are_left_out(monkeypatch: pytest.MonkeyPatch):
+    random, score = np.random.default_rng(5), quoted.prediction_scorer([RMSE.scorer])
+    holdout, unseen = lines(random, 20), lines(random, 100)
+
+    def fastidious(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+        if actual[0] > 150:
+            raise CandidateFailed("no")
+        return score(predicted, actual)
+
+    holdout.loc[0, "actual"] = 100.0
+    monkeypatch.setattr(quoted, "prediction_scorer", lambda scorers: fastidious)
+
+    assert quote(holdout, unseen, [RMSE], seed=0)[RMSE.scorer]["low"] > 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from training.conf import load_conf
-from training.recipe import Candidate, Range
-from training.search import best_blend, blend_scores, search_parameters, summary
+from training.metrics import describe
+from training.problems import CandidateFailed
+from training.recipe import Candidate, Range, Searched, Tuning
+from training.search import Found, best_blend, blend_scores, search_parameters, summary, try_each
+from training.wording_search import tell_search, tuning_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,19 +33,20 @@ def ridge(alpha: float, space: Range) -> Candidate:
 
 
 @pytest.fixture
-def searched(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch: pytest.MonkeyPatch):
+def searched_with(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch: pytest.MonkeyPatch):
     from training import evaluate
     from training.candidates import builder
     from training.data import features_and_target
 
     monkeypatch.setattr(evaluate, "CACHE", tmp_path)
     X, y = features_and_target(table, contract)
+    build = builder("ridge", contract, "none", 0, {})
+    return lambda search, what, *more: search(what, build, X, y, FOLDS, RMSE, *more)
 
-    def search(candidate: Candidate, trials: int = 12):
-        build = builder("ridge", contract, "none", 0, {})
-        return search_parameters(candidate, build, X, y, FOLDS, RMSE, trials, 0)
 
-    return search
+@pytest.fixture
+def searched(searched_with):
+    return lambda candidate, trials=12: searched_with(search_parameters, candidate, trials, 0)
 
 
 def test_it_starts_from_the_present_setting_and_finds_a_better_one(searched):
@@ -89,6 +94,44 @@ def test_a_blend_that_would_lose_the_comparison_is_not_chosen(table: pd.DataFram
 
     assert best_blend(scores, predicted, y, FOLDS, RMSE, log=False) == ("one", "other")
     assert best_blend({("one", "far"): -1.0}, predicted, y, FOLDS, RMSE, log=False) == ("one", "far")
+
+
+def test_a_blend_that_cannot_be_scored_is_left_out(table: pd.DataFrame):
+    """One of these predicts so much that the average is no number: e to the power of 500, twice."""
+    y = table["Price"]
+    predicted = {
+        name: [(y.iloc[fold["score"]] * factor).tolist() for fold in FOLDS]
+        for name, factor in {"one": 1.1, "other": 0.9, "far": 1e250}.items()
+    }
+    scores = blend_scores(predicted, y, FOLDS, RMSE, log=False, most=2)
+
+    assert list(scores) == [("one", "other")]
+    assert best_blend(scores, predicted, y, FOLDS, RMSE, log=False) == ("one", "other")
+    with pytest.raises(CandidateFailed, match="no blend of these candidates could be scored"):
+        best_blend({}, predicted, y, FOLDS, RMSE, log=False)
+
+
+def test_a_candidate_that_fails_joins_no_blend_and_ends_no_search(searched_with, contract: Contract):
+    candidates = {
+        "ridge": ridge(1.0, Range(low=0.1, high=1.0)),
+        "tree": Candidate(estimator="sklearn.tree.DecisionTreeRegressor"),
+        "broken": Candidate(estimator="tests.helpers.broken_estimators.PredictsNaN"),
+    }
+    alone, predicted = searched_with(try_each, candidates)
+
+    assert list(alone) == list(predicted) == ["ridge", "tree"]
+    with pytest.raises(CandidateFailed, match=r"a blend needs two candidates .*; broken: predicted NaN"):
+        searched_with(try_each, {name: candidates[name] for name in ("ridge", "broken")})
+
+
+def test_a_present_setting_that_fails_is_told_as_such():
+    found = Found([{"alpha": 1.0}, {"alpha": 2.0}], [math.nan, -5.0])
+    told = summary(found)
+
+    assert (told["before"], told["after"]) == (None, -5.0)
+    assert "could not be scored; trial 2 gave **5**" in tell_search("ridge", found, describe(RMSE, ""))
+    tuning = Tuning(scorer=RMSE, searched_on="x", candidates={"ridge": Searched(trials=2, before=None, after=-5.0)})
+    assert tuning_table(tuning, ["ridge"]).loc["ridge", "RMSE before"] == "failed"
 
 
 @pytest.mark.slow
