@@ -107,7 +107,7 @@ def _identified(record: Any, contract: Contract) -> Answer:
 
 
 def _interval(value: float, bundle: Bundle) -> Interval:
-    return bundle.intervals.around(value) if bundle.intervals else ()
+    return bundle.intervals.around(value, bundle.contract.limits) if bundle.intervals else ()
 
 
 def _priced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,6 +136,13 @@ class Contract(BaseModel):
     def read(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Read a record's features by their readers: a missing one is None, and what has no column is left out."""
         return {name: self.readers[name](record[name]) for name in self.features if name in record}
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """The smallest and the largest value that the target can have; infinite where the contract names none."""
+        target = self.columns[self.target]
+        low = -math.inf if target.minimum is None else target.minimum
+        return low, math.inf if target.maximum is None else target.maximum
 
     @property
     def unit(self) -> str:

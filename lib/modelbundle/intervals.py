@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+NO_LIMITS = (-math.inf, math.inf)
 Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -38,12 +39,19 @@ class Intervals(BaseModel):
             raise ValueError("at must ascend, and be above 0 where the scale is log")
         return self
 
-    def around(self, prediction: float) -> tuple[float, float]:
-        """Return the interval's ends, in the target's unit."""
+    def around(self, prediction: float, limits: tuple[float, float] = NO_LIMITS) -> tuple[float, float]:
+        """Return the interval's ends, in the target's unit.
+
+        limits: the smallest and the largest value that the target can have. The ends keep to them, but the interval
+        always holds its prediction.
+        """
         below, above = self._distances(prediction)
         if self.scale == "linear":
-            return prediction - below, prediction + above
-        return prediction * math.exp(-below), prediction * math.exp(above)
+            low, high = prediction - below, prediction + above
+        else:
+            low, high = prediction * math.exp(-below), prediction * math.exp(above)
+        least, most = limits
+        return (min(least, prediction) if low < least else low, max(most, prediction) if high > most else high)
 
     def _distances(self, prediction: float) -> tuple[float, float]:
         right = bisect_right(self.at, prediction)

@@ -92,7 +92,17 @@ def _target(node: Mapping[str, Any]) -> Model:
     """Back from the scale that a model learned on to the target's unit."""
     inner, mean, scale, log = _model(node["model"]), node["mean"], node["scale"], node["log"]
     back = (np.exp, math.exp) if log else (lambda X: X, lambda value: value)
-    return Model(lambda X: back[0](inner.many(X) * scale + mean), lambda row: back[1](inner.one(row) * scale + mean))
+    low, high = (node.get(end) for end in ("low", "high"))  # limits of the target
+    least, most = -math.inf if low is None else low, math.inf if high is None else high
+
+    def many(X: Matrix) -> np.ndarray:
+        return np.clip(back[0](inner.many(X) * scale + mean), least, most)
+
+    def one(row: Row) -> float:
+        value = back[1](inner.one(row) * scale + mean)
+        return least if value < least else most if value > most else value  # NaN stays, which min and max may lose
+
+    return Model(many, one)
 
 
 def _average(node: Mapping[str, Any]) -> Model:

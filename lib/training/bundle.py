@@ -10,7 +10,7 @@ from modelbundle.bundle import PLAN, SCHEMA_VERSION, installed_versions
 from modelbundle.contract import Column, Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from modelbundle.frame import canonical_frame, records_to_frame
-from training import evaluate
+from training.finite import predict
 from training.plan_check import make_plan
 from training.problems import CandidateFailed
 
@@ -63,7 +63,7 @@ def golden_requests(pipeline: Any, contract: Contract, table: pd.DataFrame) -> d
 def _answers(pipeline: Any, records: list[dict[str, Any]], contract: Contract) -> list[float]:
     """Predict; NaN for an odd record that lies where the arithmetic fails: serving refuses it, too."""
     try:
-        return evaluate.predict(pipeline, records_to_frame(records, contract)).tolist()
+        return predict(pipeline, records_to_frame(records, contract)).tolist()
     except CandidateFailed:
         return [math.nan] if len(records) == 1 else [_answers(pipeline, [each], contract)[0] for each in records]
 
@@ -76,7 +76,7 @@ def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: d
     Raises CandidateFailed if it cannot predict the rows that it was fitted on.
     """
     pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago
-    evaluate.predict(pipeline, canonical_frame(table, contract))
+    predict(pipeline, canonical_frame(table, contract))
     plan, reason = make_plan(pipeline, contract, table)
     files = {
         "model.pkl": model,

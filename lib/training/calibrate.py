@@ -17,7 +17,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from modelbundle.intervals import Intervals
+from modelbundle.intervals import NO_LIMITS, Intervals
 
 # Knots along the prediction, and the share of all errors that each looks at, but never those of fewer records.
 KNOTS = 5
@@ -51,27 +51,30 @@ def calibrate(lines: pd.DataFrame, level: float, target_transform: str) -> Inter
     )
 
 
-def with_intervals(lines: pd.DataFrame, intervals: Intervals) -> pd.DataFrame:
-    """Add the interval around each prediction: columns low and high, in the target's unit."""
-    around = [intervals.around(value) for value in lines["predicted"]]
+def with_intervals(lines: pd.DataFrame, intervals: Intervals, limits: tuple[float, float] = NO_LIMITS) -> pd.DataFrame:
+    """Add the interval around each prediction, as it is served: columns low and high, in the target's unit.
+
+    limits: of the target, which the ends keep to.
+    """
+    around = [intervals.around(value, limits) for value in lines["predicted"]]
     return lines.assign(low=[low for low, _ in around], high=[high for _, high in around])
 
 
 def with_held_out_intervals(
     lines: pd.DataFrame, level: float, target_transform: str, seed: int, parts: int = 5,
-    alike: np.ndarray | None = None,
+    alike: np.ndarray | None = None, limits: tuple[float, float] = NO_LIMITS,
 ) -> pd.DataFrame:  # fmt: skip
     """Add to each line an interval that was calibrated on other records, so that coverage is honest.
 
     parts: the records are cut at random into so many; each part's intervals are calibrated on the others.
-    alike: of split.equal_rows, for all rows: equal ones stay in one part.
+    alike: of split.equal_rows, for all rows: equal ones stay in one part. limits: as in with_intervals.
     """
     rows = lines["row"].unique()
     sets = pd.factorize(rows if alike is None else alike[rows])[0]
     part = pd.Series((np.random.default_rng(seed).permutation(sets.max() + 1) % parts)[sets], index=rows)
     group = lines["row"].map(part)
     pieces = [
-        with_intervals(lines[group == number], calibrate(lines[group != number], level, target_transform))
+        with_intervals(lines[group == number], calibrate(lines[group != number], level, target_transform), limits)
         for number in range(parts)
     ]
     return pd.concat(pieces).loc[lines.index]

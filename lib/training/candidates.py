@@ -13,6 +13,7 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from training.finite import LIMITS
 from training.preprocess import build_preprocessing, build_reading, build_shaping
 from training.problems import ConfigProblem
 
@@ -30,7 +31,8 @@ def build_pipeline(
     """Build one candidate: a pipeline that takes a frame of features and predicts in the target's unit.
 
     The model sees a standardised target (of the logarithm, where so configured), so that parameters such as SVR's C
-    mean the same on any data, and a blend averages its members on that scale.
+    mean the same on any data, and a blend averages its members on that scale. What it predicts keeps to the target's
+    limits in the contract.
     members: those of a blend, by name; engineered: numbers made of features.
     Raises ConfigProblem if a class or its parameters do not exist.
     """
@@ -41,8 +43,16 @@ def build_pipeline(
         before = build_preprocessing(candidate.preprocessing, contract, engineered)
         model = _estimator(name, candidate, seed)
     to_model = [("log", FunctionTransformer(np.log, np.exp))] if target_transform == "log" else []
-    transformer = Pipeline([*to_model, ("standardise", StandardScaler())])
+    transformer = Pipeline([*_limits(contract), *to_model, ("standardise", StandardScaler())])
     return Pipeline([("preprocess", before), ("model", TransformedTargetRegressor(model, transformer=transformer))])
+
+
+def _limits(contract: Contract) -> list[tuple[str, FunctionTransformer]]:
+    """The step that does nothing on the way to the model, and on the way back cuts off what no target can be."""
+    low, high = contract.columns[contract.target].minimum, contract.columns[contract.target].maximum
+    if low is None and high is None:
+        return []
+    return [(LIMITS, FunctionTransformer(inverse_func=np.clip, inv_kw_args={"a_min": low, "a_max": high}))]
 
 
 def builder(

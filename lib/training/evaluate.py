@@ -20,7 +20,8 @@ from tqdm.auto import tqdm
 
 from modelbundle.digests import digest_json
 from training.cores import CORES
-from training.metrics import LARGEST, prediction_scorer
+from training.finite import predict
+from training.metrics import prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
@@ -142,22 +143,6 @@ def score(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, scorers: Sequence[str
     Raises CandidateFailed if predictions or scores are no finite numbers.
     """
     return prediction_scorer(scorers)(predict(fitted, X), y.to_numpy())
-
-
-def predict(fitted: Pipeline, X: pd.DataFrame) -> np.ndarray:
-    """Predict; raises CandidateFailed, with the reason, unless every prediction is a number to go on with."""
-    try:
-        with np.errstate(over="ignore"):  # infinity is told of below
-            predicted = np.asarray(fitted.predict(X), dtype=float)
-    except Exception as error:  # as of a fit: a failure is a result
-        raise CandidateFailed(f"its predict raised {type(error).__name__}: {error}") from error
-    for what, bad in (
-        ("NaN or infinity", ~np.isfinite(predicted)),
-        (f"beyond {LARGEST:g}", np.abs(predicted) > LARGEST),
-    ):
-        if bad.any():
-            raise CandidateFailed(f"predicted {what} for {bad.sum()} of {len(predicted)} rows")
-    return predicted
 
 
 def unfitted(pipeline: Pipeline) -> Pipeline:

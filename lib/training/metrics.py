@@ -11,6 +11,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.metrics import check_scoring, cluster, get_scorer_names
 
 from modelbundle.amounts import amount
+from training.finite import LARGEST
 from training.problems import CandidateFailed, ConfigProblem
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ _SHORT = {
     "r2": "R²",
 }
 _IN_TARGET_UNIT = {"RMSE", "MAE", "Median absolute error", "Largest error"}
-
-# A prediction or a score beyond this is as good as infinite: sums of squares soon leave what a number can hold.
-LARGEST = 1e100
 
 
 @dataclass(frozen=True)

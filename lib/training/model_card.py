@@ -147,8 +147,12 @@ def _errors(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, p
 
 def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
     level = facts["intervals"]["level"]
+    target = contract.columns[contract.target]
+    ends = [("least", target.minimum), ("most", target.maximum)]
+    cut = listed([f"at {end} {plain(limit)}" for end, limit in ends if limit is not None])
     return [
         "## Limits",
+        *([f"- {contract.target} is {cut}: predictions and intervals keep to that."] if cut else []),
         f"- The {percent(level)} intervals keep their word on average over records like those in training. For one "
         "kind of record they may hold fewer, as the tables show; for records unlike all of them nothing is promised.\n"
         "- A missing optional cell is imputed (median, or commonest category), and a category that training never saw "

@@ -11,6 +11,7 @@ import pandas as pd
 
 from modelbundle.amounts import amount, between
 from training import evaluate
+from training.finite import predict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ def first_repeat(lines: pd.DataFrame, folds: Sequence[Fold]) -> pd.DataFrame:
 
 def held_out_predictions(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> pd.DataFrame:
     """Predict the hold-out: columns row, predicted and actual (target's unit). Raises CandidateFailed."""
-    predicted = evaluate.predict(fitted, X.iloc[rows])
+    predicted = predict(fitted, X.iloc[rows])
     return pd.DataFrame({"row": rows, "predicted": predicted, "actual": y.iloc[rows].to_numpy()})
 
 

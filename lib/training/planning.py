@@ -14,6 +14,7 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
 from training import planning_parts, planning_trees
+from training.finite import LIMITS
 from training.planning_parts import (
     AROUND_POINTS,
     Node,
@@ -47,6 +48,8 @@ def describe(pipeline: Pipeline, contract: Contract) -> Node:
         back = model.transformer_.named_steps
         scaler = back["standardise"]
         target = {"mean": float(scaler.mean_[0]), "scale": float(scaler.scale_[0]), "log": "log" in back}
+        if LIMITS in back:
+            target |= {"low": back[LIMITS].inv_kw_args["a_min"], "high": back[LIMITS].inv_kw_args["a_max"]}
         inner = _shaped(shape, model.regressor_, numbers)
         return {"read": reading, "model": {"kind": "target", "model": inner, **target}}
     except (AttributeError, LookupError, TypeError, ValueError) as error:

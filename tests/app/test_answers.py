@@ -406,3 +406,29 @@ def test_a_line_end_in_a_cell_ends_no_row_of_the_answer(client: FlaskClient, end
 
     assert in_json[1:] == [[f"a{end}b", "12.5", ""]]
     assert in_table[1:] == [[f"a{end}b", "RL", "60", "3.5", "12.5", ""]]
+
+
+def test_prediction_interval_and_reasons_keep_to_the_limits_of_the_target(
+    tmp_path_factory: pytest.TempPathFactory, service: Service
+):
+    """The price is at least 0 and at most 25 here; the area and 9 are less, or more."""
+    columns = COLUMNS | {"Price": COLUMNS["Price"] | {"minimum": 0, "maximum": 25}}
+    contract = Contract.model_validate({"columns": columns | {"Area": {"kind": "numeric"}}})
+    table = pd.DataFrame({"Zone": ["RL", "RM"] * 8, "Class": [20, 60] * 8, "Area": [float(it) for it in range(16)]})
+    table["Price"] = 9.0 + table["Area"]
+    candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
+    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    files = draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, {"name": "small"})
+    typical = {"scale": "linear", "record": {"Zone": "RL", "Class": "20", "Area": 3.0}}
+    intervals = {"level": 0.9, "scale": "linear", "at": [12.0], "below": [0.5], "above": [0.5]}
+    client = client_of(publish(tmp_path_factory.mktemp("models"), files, intervals=intervals, typical=typical))
+    areas = [-50.0, -9.0, -8.75, 3.0, 15.75, 16.0, 1e6]
+    told = client.post("/predict?explain=true", json=[RECORD | {"Area": area} for area in areas]).json["predictions"]
+
+    assert [each["prediction"] for each in told] == pytest.approx([0, 0, 0.25, 12, 24.75, 25, 25], abs=1e-6)
+    assert told[2]["interval"] == {"level": 0.9, "low": 0.0, "high": 0.75}
+    for each in told:
+        low, high = each["interval"]["low"], each["interval"]["high"]
+        assert 0 <= low <= each["prediction"] <= high <= 25
+        explained = each["explanation"]
+        assert sum(explained["contributions"].values()) + explained["typical"] == pytest.approx(each["prediction"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from modelbundle.intervals import Intervals
 from training.calibrate import calibrate, with_held_out_intervals, with_intervals
 from training.segments import inside
 
@@ -99,3 +102,31 @@ def test_nor_by_one_that_an_equal_record_helped_to_set():
     assert with_held_out_intervals(table, LEVEL, "log", 0).equals(
         with_held_out_intervals(table, LEVEL, "log", 0, alike=np.arange(300))
     )
+
+
+@pytest.mark.parametrize(("scale", "prediction", "ends"), [
+    ("linear", 0.0, (0.0, 1.0)), ("linear", 0.25, (0.0, 1.25)), ("linear", 9.5, (9.0, 10.0)),
+    ("linear", -2.0, (-2.0, -1.0)), ("linear", 12.0, (11.5, 12.0)), ("log", 5.0, (5 * math.exp(-0.5), 10.0)),
+])  # fmt: skip
+def test_an_interval_keeps_to_the_limits_and_holds_its_prediction(
+    scale: str, prediction: float, ends: tuple[float, float]
+):
+    """A prediction beyond the limits is that of a bundle that did not know them."""
+    intervals = Intervals(level=0.9, scale=scale, at=(1.0,), below=(0.5,), above=(1.0,))
+
+    assert intervals.around(prediction, (0.0, 10.0)) == pytest.approx(ends)
+    table = pd.DataFrame({"predicted": [prediction]})
+    assert with_intervals(table, intervals, (0.0, 10.0))[["low", "high"]].to_numpy().tolist() == [
+        list(intervals.around(prediction, (0.0, 10.0)))
+    ]
+
+
+def test_coverage_is_measured_with_the_intervals_that_are_served():
+    random = np.random.default_rng(4)
+    predicted = random.uniform(0, 2, 300)
+    actual = np.maximum(predicted + random.normal(0, 1, 300), 0)
+    table = pd.DataFrame({"row": range(300), "predicted": predicted, "actual": actual})
+    limited = with_held_out_intervals(table, LEVEL, "none", 0, limits=(0.0, math.inf))
+
+    assert limited["low"].min() == 0
+    assert inside(limited).equals(inside(with_held_out_intervals(table, LEVEL, "none", 0)))

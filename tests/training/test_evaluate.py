@@ -20,6 +20,7 @@ from training.bundle import draft_bundle, golden_requests
 from training.candidates import build_pipeline
 from training.conf import Candidate, Split
 from training.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.finite import predict
 from training.outcome import held_out_predictions
 from training.problems import CandidateFailed
 from training.split import Parts, split_rows
@@ -314,3 +315,29 @@ def test_a_record_without_a_finite_answer_is_no_golden_request(problem: Problem,
 
     assert len(golden) == 5
     assert all("Cellar" in request["record"] for request in golden)
+
+
+class PredictsNoEnd(PredictsNaN):
+    """Fits, and predicts the exponent of more than there is, or of next to nothing."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(X)) % 2, 1e4, -1e4)
+
+
+def test_a_limit_hides_no_model_that_diverges_and_cuts_off_what_no_target_can_be(problem: Problem):
+    price = problem.contract.columns["Price"].model_copy(update={"minimum": 50_000.0, "maximum": 300_000.0})
+    problem.contract = Contract(columns=problem.contract.columns | {"Price": price})
+    problem.y = problem.y.clip(50_000, 300_000)
+    diverging = problem.build(f"{__name__}.PredictsNoEnd", "log")
+    fitted = diverging.fit(problem.X, problem.y)
+    sound = problem.build().fit(problem.X, problem.y)
+    far = problem.X.assign(Area=np.where(np.arange(60) % 2, 1e6, -1e6))
+
+    with np.errstate(over="ignore"):
+        assert set(fitted.predict(problem.X)) == {50_000.0, 300_000.0}
+    with pytest.raises(CandidateFailed, match="predicted NaN or infinity for 30 of 60 rows"):
+        predict(fitted, problem.X)
+    assert "infinity" in try_candidate(diverging, problem.X, problem.y, problem.parts, SCORERS).failed
+    assert set(predict(sound, far)) == {50_000.0, 300_000.0}
+    assert predict(sound, problem.X).tolist() == sound.predict(problem.X).tolist()
+    assert set(pickle.loads(pickle.dumps(sound)).predict(far)) == {50_000.0, 300_000.0}

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from modelbundle import plan as plans
 from modelbundle import plan_models, plan_trees
+from modelbundle.frame import records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.conftest import ROOT
 from training.candidates import build_pipeline
@@ -232,10 +234,44 @@ def test_a_contract_may_lack_numbers_or_categories(name: str, kept: list[str], t
 
 
 def test_a_target_that_is_not_logged_may_be_negative(table: pd.DataFrame, contract: Contract):
-    negative = table.assign(Price=table["Price"] - 200_000)
+    negative, contract = table.assign(Price=table["Price"] - 200_000), with_limits(contract, None, None)
     plan, _ = make_plan(fitted("svr", negative, contract, "none"), contract, negative)
 
     assert min(read_plan(plan).predict(records_of(negative, contract))) < 0
+
+
+def with_limits(contract: Contract, low: float | None, high: float | None) -> Contract:
+    """The contract with other limits of the target."""
+    price = contract.columns["Price"].model_copy(update={"minimum": low, "maximum": high})
+    return type(contract)(columns=contract.columns | {"Price": price})
+
+
+@pytest.mark.parametrize(("low", "high"), [(150_000.0, None), (None, 250_000.0), (150_000.0, 250_000.0)])
+@pytest.mark.parametrize("name", ["linear", "svr"])
+def test_limits_of_the_target_hold_in_plan_and_pickle_alike(
+    name: str, low: float | None, high: float | None, table: pd.DataFrame, contract: Contract
+):
+    inside = with_limits(contract, low, high)
+    table = table.assign(Price=table["Price"].clip(low, high))
+    pipeline = fitted(name, table, inside, "none")
+    plan, reason = make_plan(pipeline, inside, table)
+    records = records_of(table, inside)
+    answers = [read_plan(plan).predict([record])[0] for record in records]
+
+    assert reason == ""
+    assert answers == pytest.approx(read_plan(plan).predict(records), rel=1e-12)
+    assert answers == pytest.approx(pipeline.predict(records_to_frame(records, inside)), rel=1e-12)
+    assert {low, high} - {None} <= set(answers)
+    assert (low or -math.inf) <= min(answers) < max(answers) <= (high or math.inf)
+
+
+def test_what_is_no_number_is_not_taken_for_a_limit(monkeypatch: pytest.MonkeyPatch):
+    nothing = plans.Model(lambda X: np.full(len(X), np.nan), lambda row: math.nan)
+    monkeypatch.setitem(plans.MODELS, "nothing", lambda node: nothing)
+    target = {"kind": "target", "model": {"kind": "nothing"}, "mean": 0.0, "scale": 1.0, "log": False}
+    model = plans._model(target | {"low": 0.0, "high": 1.0})
+
+    assert np.isnan([model.one([0.0]), *model.many(np.zeros((2, 1)))]).all()
 
 
 def test_60_and_its_spellings_and_gaps_are_read_as_the_frame_reads_them(table: pd.DataFrame, contract: Contract):
