@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.amounts import between
-from training import candidates, compare, evaluate, metrics, outcome, quoted, search
+from training import candidates, compare, constant, evaluate, metrics, outcome, quoted, search
 from training.problems import CandidateFailed
 from training.split import equal_rows, put_aside, split_rows
 
@@ -161,6 +161,7 @@ def _compare(
             results[name] = result | {"failed": str(failure)}
             continue
         results[name], predicted[name] = result | {"scores": done["scores"]}, done["predicted"]
+    results |= constant.constant_result(y, parts["folds"], conf.scorers)
     return compare.with_failed_members(results, searched), predicted
 
 

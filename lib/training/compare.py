@@ -88,8 +88,14 @@ def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, 
     if not able and len(failures) + len(baselines) == len(results):
         raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
     if not able:
+        known = {name: float(each.mean()) for name, each in scores.items()}
+        first, strict = (
+            max((name for name in known if results[name]["baseline"] == kind), key=known.get) for kind in (False, True)
+        )
         raise CandidateFailed(
-            f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing. "
+            f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing: over the folds "
+            f"the best, {first}, has {metric.text(metric.value(known[first]))}, and {strict}, which knows no features, "
+            f"{metric.text(metric.value(known[strict]))}. "
             "Look at the contract's columns, the candidates and their preprocessing in conf/"
         )
     best = max(able, key=lambda name: scores[name].mean())

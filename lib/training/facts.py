@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelbundle.digests import digest_json
-from training import evaluate, segments
+from training import constant, evaluate, segments
+from training.metrics import prediction_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from training.compare import Choice
     from training.metrics import Metric
     from training.quoted import Quoted
+    from training.split import Parts
 
 
 def manifest_facts(
@@ -28,8 +30,8 @@ def manifest_facts(
 ) -> dict[str, Any]:  # fmt: skip
     """Collect what the comparison found.
 
-    conf: the parts that 04_compare reads; results: candidate -> record of 03_train; baseline: the best one's name, and
-    its error on the hold-out by the deciding metric; prepared: the record of 02_preprocess; searched: of search_facts.
+    conf: the parts that 04_compare reads; results: candidate -> record of 03_train; metrics: the deciding one first;
+    baseline: of best_baseline; prepared: the record of 02_preprocess; searched: of search_facts.
     """
     scores = results[choice.winner]["scores"]
     decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
@@ -56,7 +58,7 @@ def manifest_facts(
             for metric in metrics
         },
         "ranking": [asdict(entry) | {"ties_with_winner": entry.ties_with_winner} for entry in choice.ranking],
-        "baseline": dict(baseline),
+        "baseline": dict(baseline) | {"beaten": _beaten(metrics[0], quoted, baseline)},
         "search": searched,
         "data": {
             "rows": prepared["rows"],
@@ -72,16 +74,26 @@ def manifest_facts(
     }
 
 
+def _beaten(metric: Metric, quoted: Quoted, baseline: Mapping[str, Any]) -> bool:
+    """Whether the winner is better than the baseline on the hold-out too."""
+    apart = quoted[metric.scorer]["value"] - baseline["holdout"]
+    return bool(apart < 0 if metric.lower_is_better else apart > 0)
+
+
 def best_baseline(
-    choice: Choice, load: Callable[[str], Any], X: pd.DataFrame, y: pd.Series, holdout: Sequence[int], metric: Metric
+    choice: Choice, load: Callable[[str], Any], X: pd.DataFrame, y: pd.Series, parts: Parts, metric: Metric
 ) -> dict[str, Any]:
     """Score the best baseline on the hold-out, to hold the winner's error against: its name and its error there.
 
-    load: gives a fitted candidate by its name.
+    load: gives a fitted candidate by its name; the best constant needs no fit but the training rows.
     """
-    name = next(entry.name for entry in choice.ranking if entry.baseline and entry.failed is None)
-    score = evaluate.score(load(name), X.iloc[holdout], y.iloc[holdout], [metric.scorer])[metric.scorer]
-    return {"name": name, "holdout": metric.value(score)}
+    name, holdout = next(it.name for it in choice.ranking if it.baseline and it.failed is None), parts["holdout"]
+    if name == constant.name(metric.scorer):
+        value = constant.best_constant(y.iloc[parts["training"]], metric.scorer)
+        score = prediction_scorer([metric.scorer])(np.full(len(holdout), value), y.iloc[holdout].to_numpy())
+    else:
+        score = evaluate.score(load(name), X.iloc[holdout], y.iloc[holdout], [metric.scorer])
+    return {"name": name, "holdout": metric.value(score[metric.scorer])}
 
 
 def certainty_facts(

@@ -124,13 +124,15 @@ def quoted_table(quoted: Quoted, scores: Mapping[str, Sequence[float]], metrics:
 
 
 def record(
-    facts: Mapping[str, Any], ranking: pd.DataFrame, curve: Curve, importance: Mapping[str, Sequence[float]]
-) -> dict[str, Any]:
+    facts: Mapping[str, Any], ranking: pd.DataFrame, curve: Curve, importance: Mapping[str, Sequence[float]],
+    warning: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """What 04_compare records beside the manifest: the choice in full, and the lines that the terminal shows.
 
-    facts: as manifest_facts makes them.
+    facts: as manifest_facts makes them; warning: of verdict.worse_than_nothing.
     """
     return {
+        "warning": warning,
         **{key: facts[key] for key in ("winner", "reason", "ranking", "coverage")},
         "failed": {entry["name"]: entry["failed"] for entry in facts["ranking"] if entry["failed"] is not None},
         "holdout": {scorer: metric["holdout"] for scorer, metric in facts["metrics"].items()},

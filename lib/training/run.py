@@ -200,6 +200,7 @@ def summary(conf: Conf) -> str:
     results = json.loads((graph.runs_folder(conf) / "04_compare" / "results.json").read_bytes())
     version = digest_file(graph.runs_folder(conf) / "04_compare" / "bundle" / "manifest.json")
     lines = [
+        *(["", results["warning"]] if results["warning"] else []),
         "",
         f"{conf.title}: ranking, mean over the folds",
         *(f"  {line}" for line in results["ranking_lines"]),

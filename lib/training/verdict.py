@@ -21,7 +21,22 @@ def verdict(facts: Mapping[str, Any], target: str) -> str:
     sentences = [_quality(facts, target), _lead(facts), _certainty(facts, target)]
     if facts["search"] and not facts["search"]["on_these_rows"]:
         sentences.append("**Mind:** the parameters were searched on other rows, which may flatter this: `make tune`.")
+    if warning := worse_than_nothing(facts, target):
+        sentences.insert(0, f"**{warning}**")
     return " ".join(sentences)
+
+
+def worse_than_nothing(facts: Mapping[str, Any], target: str) -> str:
+    """One sentence that warns of a winner which the baseline beats on the hold-out; empty where it does not."""
+    error, baseline = facts["metrics"][facts["metric"]], facts["baseline"]
+    if baseline.get("beaten", True):
+        return ""
+    return (
+        f"Do not rely on this model: on the hold-out {facts['winner']} is no better than {baseline['name']}, which "
+        f"knows nothing of the features ({error['label']} {amount(error['holdout'], error['unit'])} against "
+        f"{amount(baseline['holdout'], error['unit'])}), although it was over the folds; perhaps nothing here tells "
+        f"{target}."
+    )
 
 
 def composed_of(members: Sequence[str]) -> str:

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
+from training.facts import _beaten
+from training.metrics import describe
 from training.model_card import model_card
-from training.verdict import verdict
+from training.verdict import verdict, worse_than_nothing
+
+RMSE = "neg_root_mean_squared_error"
 
 FIFTHS = [
     {"group": f"{low} to {low + 1}", "rows": 9, "coverage": 0.8 + low / 50, "mean_width": 5.0} for low in range(5)
@@ -77,6 +81,24 @@ def test_it_says_in_three_sentences_how_wrong_how_lucky_and_how_sure(facts: dict
         "average 83 USD wide: it held the truth for **91 %** of those records, and of the fifths of Price for the "
         "fewest in 0 to 1, 80 %."
     )
+
+
+def test_a_winner_that_the_baseline_beats_on_the_holdout_is_told_first(facts: dict[str, Any], contract: Contract):
+    beaten = facts | {"baseline": {"name": "the mean", "holdout": 30.5, "beaten": False}}
+    told = verdict(beaten, "Price")
+
+    assert told.startswith("**Do not rely on this model: on the hold-out blend is no better than the mean, ")
+    assert "(RMSE 31 USD against 30.5 USD)" in told
+    assert model_card(beaten, contract, ERRORS, told).splitlines()[2].startswith("**Do not rely on this model")
+    assert worse_than_nothing(facts | {"baseline": facts["baseline"] | {"beaten": True}}, "Price") == ""
+
+
+@pytest.mark.parametrize(
+    ("scorer", "quoted", "baseline", "beaten"),
+    [(RMSE, 31, 32, True), (RMSE, 31, 30, False), (RMSE, 31, 31, False), ("r2", 0.1, 0, True), ("r2", -0.1, 0, False)],
+)
+def test_lower_is_better_for_a_loss_and_higher_for_a_score(scorer: str, quoted: float, baseline: float, beaten: bool):
+    assert _beaten(describe(scorer, "USD"), {scorer: {"value": quoted}}, {"holdout": baseline}) is beaten
 
 
 def test_a_search_on_other_rows_is_told(facts: dict[str, Any]):
