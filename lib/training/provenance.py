@@ -7,35 +7,53 @@ import platform
 import subprocess
 import sys
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import modelbundle
 from modelbundle.digests import digest_bytes, digest_file, digest_json
 from training.paths import ROOT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 SOURCES = {"training": Path(__file__).parent, "modelbundle": Path(modelbundle.__file__).parent}
 
 
-def imported_modules(source: str) -> set[str]:
-    """Names of the modules of our two packages that a piece of Python imports itself."""
+def imported_modules(source: str, package: str = "") -> set[str]:
+    """Names of the modules of our two packages that a piece of Python imports itself, in functions too.
+
+    What is imported for types alone does not count: it changes nothing that runs.
+    package: the one that relative imports start from.
+    """
     found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    for node in _that_run(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return {name for name in found if _file(name) is not None}
+    return {name for name in found if _files(name)}
 
 
 def module_digest(*modules: str) -> str:
     """Digest of the named modules and of all that they import from our two packages, directly or not."""
+    return digest_json({name: _digest(name) for name in sorted(with_imports(modules))})
+
+
+def with_imports(modules: Iterable[str]) -> set[str]:
+    """The named modules and all that they import from our two packages, at any depth.
+
+    Importing a module runs the packages that it lies in, so these count with it.
+    """
     seen: set[str] = set()
     waiting = set(modules)
     while waiting:
         name = waiting.pop()
         seen.add(name)
-        waiting |= _imports(name) - seen
-    return digest_json({name: _digest(name) for name in sorted(seen)})
+        waiting |= (_imports(name) | _packages_above(name)) - seen
+    return seen
 
 
 def locked_environment() -> str:
@@ -54,20 +72,56 @@ def git_commit() -> str:
     return done.stdout.strip()
 
 
-def _file(module: str) -> Path | None:
+def _that_run(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and those below it, without what stands there for type checkers alone."""
+    yield node
+    below = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and _is_for_types(node.test):
+        below = node.orelse
+    elif isinstance(node, ast.If) and isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not):
+        below = node.body if _is_for_types(node.test.operand) else below
+    for child in below:
+        yield from _that_run(child)
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    """Whether a condition is TYPE_CHECKING, which holds for type checkers and never when the code runs."""
+    return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The full name of what `from … import` names; each dot before it, after the first, is one package further up."""
+    if not node.level:
+        return node.module
+    start = package.rsplit(".", node.level - 1)[0]
+    return f"{start}.{node.module}" if node.module else start
+
+
+def _packages_above(module: str) -> set[str]:
+    names = accumulate(module.split(".")[:-1], "{}.{}".format)
+    return {name for name in names if _files(name)}
+
+
+def _files(module: str) -> list[Path]:
+    """The files of a module of our two packages: Python, C or both; none if it is no such module."""
     package, _, name = module.partition(".")
-    if package not in SOURCES or "." in name:
-        return None
-    paths = [SOURCES[package] / f"{name or '__init__'}{ending}" for ending in (".py", ".c")]
-    return next((path for path in paths if path.is_file()), None)
+    if package not in SOURCES:
+        return []
+    path = SOURCES[package].joinpath(*name.split("."))
+    beside = [path.with_name(f"{path.name}{ending}") for ending in (".py", ".c")] if name else []
+    return [file for file in [path / "__init__.py", *beside] if file.is_file()]
 
 
 @cache
 def _imports(module: str) -> set[str]:
-    path = _file(module)
-    return imported_modules(path.read_text(encoding="utf-8")) if path.suffix == ".py" else set()
+    found = set()
+    for path in _files(module):
+        if path.suffix == ".py":
+            package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+            found |= imported_modules(path.read_text(encoding="utf-8"), package)
+    return found
 
 
 @cache
 def _digest(module: str) -> str:
-    return digest_bytes(_file(module).read_bytes())
+    return digest_json([digest_bytes(path.read_bytes()) for path in _files(module)])

@@ -116,13 +116,14 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
     from training.render import LOOK, TEMPLATES, render_markdown, render_notebook
 
     page = reports_folder(conf) / report_file(node)
+    looks = [LOOK, *sorted(path for path in TEMPLATES.rglob("*") if path.is_file())]
     listed = pages(conf) | {node: report_file(node)}  # the page of a search is listed on itself alone
     common = [page, conf.title, node, listed]
     shown = {
         "title": conf.title,
         "pages": listed,
         "code": module_digest("training.render"),
-        "templates": {path.name: digest_file(path) for path in [LOOK, *sorted(TEMPLATES.iterdir())]},
+        "templates": {to_root(path): digest_file(path) for path in looks},
         "environment": locked_environment(),
     }
     if node == MODEL_CARD:

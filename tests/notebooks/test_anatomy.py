@@ -15,7 +15,7 @@ import pytest
 from training.graph import NOTEBOOKS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-PATHS = sorted(FOLDER.glob("*.ipynb"))
+PATHS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -39,7 +39,7 @@ def parameter_cells(notebook: Any) -> list[Any]:
 
 
 def test_the_graph_knows_every_notebook():
-    assert [path.stem for path in PATHS] == sorted(NOTEBOOKS)
+    assert [str(path.relative_to(FOLDER)) for path in PATHS] == [f"{name}.ipynb" for name in sorted(NOTEBOOKS)]
 
 
 def test_it_opens_with_a_question_and_what_it_reads_and_writes(notebook: Any):

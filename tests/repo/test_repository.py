@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
+import sys
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +18,18 @@ from tests.conftest import ROOT
 from training.conf import load_conf
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-MODULES = sorted([*ROOT.glob("lib/*/*.py"), *ROOT.glob("app/*.py"), *ROOT.glob("delivery/*.py")])
+PACKAGES = {
+    path.name: path for path in [ROOT / "lib/modelbundle", ROOT / "lib/training", ROOT / "app", ROOT / "delivery"]
+}
+FORBIDDEN = {
+    "modelbundle": {"training", "app", "papermill", "matplotlib", "doit"},
+    "app": {"training", "papermill", "matplotlib", "doit", "nbconvert"},
+    "training": {"app", "flask", "gunicorn"},
+    "delivery": {"training", "modelbundle", "app"},  # speaks to what runs, and reads what was made
+}
 
 
 def committed() -> list[str]:
@@ -28,11 +40,20 @@ def committed() -> list[str]:
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names that a module imports, wherever in it."""
+    """Top-level names that a module imports, wherever in it; a relative import stays in its package."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return {name.partition(".")[0] for name in names}
+
+
+def modules(packages: Mapping[str, Path]) -> dict[str, tuple[str, Path]]:
+    """The modules of packages, at any depth: path as people name it -> package, file."""
+    found = [(name, folder, path) for name, folder in packages.items() for path in sorted(folder.rglob("*.py"))]
+    return {f"{name}/{path.relative_to(folder)}": (name, path) for name, folder, path in found}
+
+
+MODULES = modules(PACKAGES)
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -43,25 +64,43 @@ def pins(lock: Path) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_dependencies_point_one_way(path: Path):
+@pytest.mark.parametrize(("package", "path"), MODULES.values(), ids=MODULES)
+def test_dependencies_point_one_way(package: str, path: Path):
     """notebooks → training → modelbundle ← app; delivery stands apart."""
-    forbidden = {
-        "modelbundle": {"training", "app", "papermill", "matplotlib", "doit"},
-        "app": {"training", "papermill", "matplotlib", "doit", "nbconvert"},
-        "training": {"app", "flask", "gunicorn"},
-        "delivery": {"training", "modelbundle", "app"},  # speaks to what runs, and reads what was made
-    }[path.parent.name]
-
-    assert not imported(path) & forbidden
+    assert not imported(path) & FORBIDDEN[package]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_says_what_it_is_for_and_is_read_in_one_sitting(path: Path):
+@pytest.mark.parametrize(("package", "path"), MODULES.values(), ids=MODULES)
+def test_a_module_says_what_it_is_for_and_is_read_in_one_sitting(package: str, path: Path):
     text = path.read_text(encoding="utf-8")
 
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 250
+
+
+def test_every_package_is_held_to_the_rules_and_so_is_a_package_in_it(tmp_path: Path):
+    (tmp_path / "training/room").mkdir(parents=True)
+    (tmp_path / "training/room/module.py").write_text("def later():\n    from app import pages\n")
+    ((package, path),) = modules({"training": tmp_path / "training"}).values()
+
+    assert imported(path) & FORBIDDEN[package] == {"app"}
+    assert {path.name for path in ROOT.glob("lib/*/") if list(path.glob("*.py"))} <= set(PACKAGES)
+    assert {package for package, _ in MODULES.values()} == set(FORBIDDEN)
+
+
+@pytest.mark.run
+def test_a_wheel_holds_every_module_and_template_those_of_packages_in_packages_too(tmp_path: Path):
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.egg-info"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("training/room", "training/room/cupboard"):
+        (tmp_path / "lib" / name).mkdir()
+        (tmp_path / "lib" / name / "__init__.py").touch()
+    there = {path.relative_to(tmp_path / "lib").as_posix() for path in (tmp_path / "lib").rglob("*") if path.is_file()}
+    build = ["uv", "build", "--quiet", "--wheel", "--offline", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([Path(sys.executable).with_name(build[0]), *build[1:], tmp_path], check=True)
+    (wheel,) = tmp_path.glob("dist/*.whl")
+
+    assert there <= set(zipfile.ZipFile(wheel).namelist())
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
