@@ -51,16 +51,12 @@ class Reached:
     def tests(self, mutation: Mutation) -> list[str]:
         """The tests that might notice, quick ones first.
 
-        What runs at import may be noticed by whatever reaches the module. What nothing reaches in this process may be
-        reached in one that a test starts: there, all tests of the folder that mirrors the module's may notice.
+        What runs at import may be noticed by whatever reaches the module.
         """
         found = self.data.contexts_by_lineno(str(self.checkout / mutation.path))
         wanted = [found.get(line, []) for line in mutation.lines] if mutation.in_function else found.values()
         contexts = {context for line in wanted for context in line} - {""}
         chosen = [it for it in self.seconds if it in contexts or {f"@{name}" for name in self.fixtures[it]} & contexts]
-        if not contexts:
-            folder = f"tests/{mutation.path.removeprefix('lib/').rpartition('/')[0]}/"
-            chosen = [it for it in self.seconds if it.startswith(folder)]
         return sorted(chosen, key=self.seconds.get)
 
 

@@ -118,6 +118,7 @@ def _inside(checkout: Path, most_seconds: int, function: Callable[..., int], *ar
     os.chdir(checkout)
     sys.path[:0] = [str(checkout / "lib"), str(checkout)]
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
+    sys.dont_write_bytecode = False  # what is not turned is compiled once
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # theirs want to be imported first, and no unit test needs them
     with (checkout / "pytest.log").open("wb") as log:
         os.dup2(log.fileno(), 1)
