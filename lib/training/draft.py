@@ -55,6 +55,8 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
         remarks += [f"#   {name}: {remark}" for remark in told]
         if column:
             columns[name] = column
+    if not any("role" not in column for column in columns.values()):
+        raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
     readable = values[[not isinstance(value, str) for value in values]].astype("float64")
     positive = len(readable) == len(values) and readable.min() > 0
     example = load_conf("conf/house_prices.yaml").model_dump(mode="json", exclude_unset=True)

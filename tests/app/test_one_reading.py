@@ -21,6 +21,7 @@ from training.bundle import with_seen_ranges
 from training.conf import Read, load_conf
 from training.data import load_table, read_table
 from training.draft import draft
+from training.problems import DataProblem
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -72,7 +73,7 @@ def files(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         columns[name] = draw(st.lists(cell, min_size=count, max_size=count))
         told[name] = {"kind": "numeric"} if kind == "numeric" else {"kind": "categorical", "values": kind}
         if kind != "numeric" and draw(st.booleans()):
-            told[name]["categories"] = [spellings[0] for spellings in values]
+            told[name]["categories"] = [spellings[0] for spellings in values if spellings[0].strip()]
     if draw(st.booleans()):  # an index that pandas saved
         columns = {draw(st.sampled_from(["", "Unnamed: 0"])): [str(row) for row in range(count)], **columns}
     columns["price"] = [str(draw(st.integers(1, 99))) for _ in range(count)]
@@ -184,9 +185,12 @@ def law(count: int) -> Any:
 
 
 test_a_cell_means_the_same_in_training_and_in_serving = law(100)
-test_a_cell_means_the_same_in_training_and_in_serving_in_thousands_of_files = pytest.mark.slow(law(2000))
+test_a_cell_means_the_same_in_training_and_in_serving_in_thousands_of_files = pytest.mark.run(
+    pytest.mark.slow(law(2000))
+)
 
 
+@pytest.mark.run
 @pytest.mark.slow
 @quickly(300)
 @given(file=files())
@@ -197,14 +201,9 @@ def test_a_cell_means_the_same_by_a_drafted_contract(tmp_path: Path, server: Fla
     (tmp_path / "file.csv").write_text(text, encoding="utf-8", newline="")
     try:
         drafted = draft(tmp_path / "file.csv", "price", None, Read())
-    except Exception as problem:
-        assert "is the same in every row" in str(problem)  # noqa: PT017 - a file that nothing can be learned from
+    except DataProblem:  # the target, or all else, is the same in every row
         return
     (tmp_path / "conf.yaml").write_text(drafted, encoding="utf-8")
-    try:
-        conf = load_conf(tmp_path / "conf.yaml")
-    except Exception as problem:
-        assert "at least one column has the role feature" in str(problem)  # noqa: PT017 - all of them are constant
-        return
+    conf = load_conf(tmp_path / "conf.yaml")
     assert len(load_table(conf.data, conf.contract)) == len(rows[1:]) * 3
     holds(text, conf.contract, tmp_path, server)

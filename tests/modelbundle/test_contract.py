@@ -40,6 +40,7 @@ def test_a_contract_needs_its_roles(columns: dict[str, Any], message: str):
         (TEXT | {"minimum": 1}, "a categorical column takes categories"),
         (NUMBER | {"categories": ["a"]}, "a numeric column takes minimum and maximum"),
         (NUMBER | {"minimum": 2, "maximum": 1}, "minimum 2.0 is above maximum 1.0"),
+        (TEXT | {"categories": ["a", " "]}, "categories: an empty text is no category"),
         (NUMBER | {"minimun": 2}, "Extra inputs are not permitted"),
         ({"kind": "text"}, "Input should be 'numeric' or 'categorical'"),
     ],

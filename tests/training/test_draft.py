@@ -179,6 +179,11 @@ def test_an_infinite_cell_does_not_stop_the_draft(tmp_path: Path):
         (SMALL, "cost", "has no column 'cost'; it has code, area, zone, note, price"),
         ("area,price\n1,5\n2,5\n", "price", "price"),
         ("", "price", "is empty"),
+        (
+            "area,zone,price\n1,a,5\n1,a,6\n1,a,7\n",
+            "price",
+            "no column is left to predict 'price' from. #   area: left out",
+        ),
     ],
 )
 def test_a_file_without_a_target_to_learn_is_refused(tmp_path: Path, csv: str, target: str, message: str):
