@@ -56,8 +56,12 @@ ARG CONF=conf/house_prices.yaml
 ARG DATA_URL= DATA_SHA256=
 RUN [ -z "${DATA_URL}" ] || python -m training.fetch "${CONF}" "${DATA_URL}" --sha256 "${DATA_SHA256}"
 # Apart from the fetch, so that a run that failed need not fetch again.
+# The registry is where the configuration has it, and models/ from here on.
 # hadolint ignore=DL3059
-RUN python -m training.run "${CONF}"
+RUN python -m training.run "${CONF}" \
+    && mv "$(python -m training.registry "${CONF}")" served \
+    && rm -rf models \
+    && mv served models
 
 # What the run made, for whoever wants no image: docker build --target artefacts --output type=local,dest=dist .
 FROM scratch AS artefacts

@@ -43,8 +43,9 @@ audit: env ## hold the quoted error against records that nothing has used, on te
 report: env ## open the report, or print where it is
 	@$(BIN)/python $(ALONE) -m training.report "$$CONF"
 
-serve: env ## serve the current bundle on http://127.0.0.1:5000 (PORT=5001 for another port)
-	@$(BIN)/python -m app
+serve: export CONF := $(CONF)
+serve: env ## serve the current bundle of CONF on http://127.0.0.1:5000 (PORT=5001 for another port)
+	@MODELS="$${MODELS:-$$($(BIN)/python -m training.registry "$$CONF")}" && export MODELS && exec $(BIN)/python -m app
 
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from app.service import Service
     from app.settings import Settings
+    from modelbundle.bundle import Bundle
 
 # What no file of the registry tells may pass too, such as a lack of memory: so often a refused version is tried anew.
 RETRY_SECONDS = 60
 VERSION_LENGTH = 64
+NAME_BYTES = 200  # of a problem: longer ones are told apart by their beginnings
 
 
 @dataclass
@@ -36,7 +38,8 @@ class Following:
 
     seen, tried: how the registry looked when it was read last, and when that was, on the monotonic clock.
     refused: the version that it names and the reason why that is not served; empty if it is.
-    last_good: the version that a worker began to serve last, in memory that all of them share.
+    last_good: the version that a worker began to serve last, in memory that all of them share; problem: its name, which
+    the first bundle sets for as long as the server runs.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Following:
     tried: float = 0.0
     refused: dict[str, str] = field(default_factory=dict)
     last_good: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, VERSION_LENGTH))
+    problem: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, NAME_BYTES))
 
 
 def start(app: Flask) -> None:
@@ -89,8 +93,9 @@ def load(app: Flask) -> None:
 
 
 def _serve(app: Flask, service: Service, begun: float) -> None:
-    """Swap; whatever else is told of it comes after."""
+    """Swap; whatever else is told of it comes after. Raises BundleProblem for a model of another problem."""
     before, bundle = app.extensions["service"], service.bundle
+    _require_same_problem(app.extensions["following"], bundle)
     app.extensions["service"] = service
     app.extensions["following"].last_good[:] = bundle.version.encode()
     metrics.count_load("loaded")
@@ -100,6 +105,20 @@ def _serve(app: Flask, service: Service, begun: float) -> None:
         access.log_event("ready", **facts, seconds=seconds)
     else:
         access.log_event("model loaded", **facts, before=before.bundle.version, seconds=seconds)
+
+
+def _require_same_problem(following: Following, bundle: Bundle) -> None:
+    """Raise BundleProblem unless a bundle predicts what this server predicts; the first one says what that is."""
+    name = bundle.manifest["name"]
+    written = name.encode()[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
+    if not following.problem[:].strip(b"\0"):
+        following.problem[:] = written
+    if following.problem[:] != written:
+        serves = following.problem[:].rstrip(b"\0").decode(errors="replace")
+        raise BundleProblem(
+            f"{bundle.folder} holds a model of {name!r}, and this server serves {serves!r} to its clients: it follows "
+            f"to no other problem. Publish {name!r} to a registry of its own, or start a server anew to serve it"
+        )
 
 
 def _tell_refused(app: Flask, reason: str, *, news: bool) -> None:

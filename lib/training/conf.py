@@ -74,7 +74,10 @@ class Split(Strict):
 
 
 class Conf(Strict):
-    """Everything that a run depends on, apart from the code and the data."""
+    """Everything that a run depends on, apart from the code and the data.
+
+    registry: the folder, from the project's root, that this problem publishes to, and no other one.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str

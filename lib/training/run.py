@@ -21,6 +21,7 @@ from training.cores import CORES
 from training.files import make_folder
 from training.paths import ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
+from training.registry import require_own
 from training.source import location
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
 
 
 def _run(conf: Conf, conf_path: str, jobs: int) -> int:
+    require_own(from_root(conf.registry), conf.name)  # before minutes of work, and not only after
     current = from_root(conf.registry) / "current"
     before = _text(current)
     reporter = _do(conf, conf_path, jobs)
@@ -206,11 +208,8 @@ def summary(conf: Conf) -> str:
         *(f"  {line}" for line in results["ranking_lines"]),
     ]
     lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]
-    lines += [
-        f"Bundle: {conf.registry}/{version}",
-        f"Report: {to_root(graph.reports_folder(conf) / 'report.html')}",
-    ]
-    return "\n".join(lines)
+    report = to_root(graph.reports_folder(conf) / "report.html")
+    return "\n".join([*lines, f"Bundle: {conf.registry}/{version}", f"Report: {report}"])
 
 
 @contextmanager

@@ -163,12 +163,16 @@ def tuned_task(conf: Conf, conf_path: str) -> dict[str, Any]:
 def publish_task(conf: Conf) -> dict[str, Any]:
     """Describe the publishing of the bundle that 04_compare drafted, with the rendered reports."""
     from training.publish import is_published, publish
+    from training.registry import require_own
 
     draft = runs_folder(conf) / "04_compare"
     registry = from_root(conf.registry)
     return {
         "basename": "publish",
-        "actions": [_action(publish, draft, reports_folder(conf), registry)],
+        "actions": [
+            _action(require_own, registry, conf.name),
+            _action(publish, draft, reports_folder(conf), registry),
+        ],
         "file_dep": _names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
         "uptodate": [(is_published, [draft, registry])],
         "io": {"capture": False},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import create_app, follow
+from app.follow import Following
 from app.service import service
 from app.settings import Settings
 from tests.helpers.registry import RECORD, REQUESTS, add, alone_it_answers, ask, damaged, point
@@ -275,6 +276,68 @@ def test_the_thread_outlives_what_cannot_even_be_told(app: Flask, models: Path, 
         follow._follow(app)
 
     assert readyz(app)[1]["version"] == version
+
+
+# Another problem
+
+
+def test_a_model_of_another_problem_is_refused(app: Flask, models: Path, log: Any):
+    point(models, version := add(models, 1000, name="flats"))
+
+    reason = refused_for(app, models, version, log)
+
+    assert reason.startswith(f"{models / version} holds a model of 'flats', and this server serves 'small' to its")
+    assert metric(app, "model_behind_registry") == 1
+    point(models, version := add(models, 500))
+    follow.look(app)
+    assert readyz(app) == (200, {"status": "ready", "version": version})
+
+
+def test_a_server_that_is_started_anew_serves_whichever_problem_the_registry_names(app: Flask, models: Path):
+    point(models, version := add(models, 1000, name="flats"))
+
+    assert readyz(create_app(Settings(models=models))) == (200, {"status": "ready", "version": version})
+
+
+def test_the_first_bundle_says_what_a_server_is_for_that_began_without_one(tmp_path: Path):
+    app = create_app(Settings(models=tmp_path / "empty"))
+    point(tmp_path / "empty", first := add(tmp_path / "empty", 9, name="flats"))
+    follow.look(app)
+    point(tmp_path / "empty", add(tmp_path / "empty", 1000))
+    follow.look(app)
+
+    assert readyz(app)[1]["version"] == first
+    assert "holds a model of 'small'" in readyz(app)[1]["refused"]["reason"]
+
+
+def test_a_worker_that_takes_a_dead_ones_place_serves_what_the_others_serve(tmp_path: Path):
+    """It is a copy of a parent that had no bundle, and the registry has come to name another problem's."""
+    models = tmp_path / "models"
+    parent = create_app(Settings(models=models))
+    point(models, first := add(models, 9, name="flats"))
+    worker, successor = create_app(Settings(models=models)), create_app(Settings(models=tmp_path / "none"))
+    shared = parent.extensions["following"]
+    for app in (worker, successor):
+        app.extensions["following"] = Following(
+            Settings(models=models), last_good=shared.last_good, problem=shared.problem
+        )
+    worker.extensions["service"] = None
+    follow.load(worker)
+    point(models, add(models, 1000))
+    follow.start(successor)
+
+    assert readyz(worker)[1]["version"] == readyz(successor)[1]["version"] == first
+    assert "holds a model of 'small'" in readyz(successor)[1]["refused"]["reason"]
+
+
+@pytest.mark.parametrize("name", ["ä" * 150, "x" * 300])
+def test_a_name_may_be_long(tmp_path: Path, name: str):
+    point(tmp_path, add(tmp_path, 9, name=name))
+    app = create_app(Settings(models=tmp_path))
+    point(tmp_path, version := add(tmp_path, 1000, name=name))
+    follow.look(app)
+
+    assert readyz(app) == (200, {"status": "ready", "version": version})
 
 
 # Mending

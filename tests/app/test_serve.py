@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -10,16 +11,16 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.serving import environment, free_port, serving
+from tests.helpers.asking import wait_for
+from tests.helpers.serving import answers, environment, free_port, serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Project
 
 pytestmark = pytest.mark.run
@@ -77,3 +78,40 @@ def test_the_readmes_request_gets_the_answer_that_the_readme_shows(full: Project
     (price,), (shown_price,) = ([it["prediction"] for it in body["predictions"]] for body in (answer, shown))
     assert price == pytest.approx(shown_price, abs=1)  # other processors: a few cents
     assert (answer["model"], answer["unit"]) == (shown["model"], shown["unit"])
+
+
+def served_by_make(port: int, **given: str) -> str:
+    """The version that `make serve` serves, with variables as a person gives them."""
+    command = ["make", "--silent", "--old-file=env", "serve", f"PORT={port}", f"BIN={Path(sys.executable).parent}"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("MODELS", "CONF")}
+    variables = [f"{name}={value}" for name, value in given.items()]
+    with subprocess.Popen([*command, *variables], cwd=ROOT, env=environment, start_new_session=True) as server:
+        try:
+            wait_for(lambda: answers(port, "/readyz"), 60)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+                return json.loads(answer.read())["version"]
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+def test_make_serves_the_registry_of_the_configuration_unless_another_is_given(smoke: Project, tmp_path: Path):
+    registry, empty = smoke.folder / "runs/smoke/models", tmp_path / "empty"
+    conf = tmp_path / "a conf.yaml"
+    conf.write_text(f"extends: {ROOT / 'conf/smoke.yaml'}\nregistry: {registry}\n")
+    other = tmp_path / "other.yaml"
+    other.write_text(f"extends: {ROOT / 'conf/smoke.yaml'}\nregistry: {empty}\n")
+
+    assert served_by_make(free_port(), CONF=str(conf)) == smoke.version()
+    assert served_by_make(free_port(), CONF=str(other), MODELS=str(registry)) == smoke.version()
+
+
+def test_make_serves_nothing_for_a_configuration_that_is_none(tmp_path: Path):
+    command = ["make", "--silent", "--old-file=env", "serve", f"BIN={Path(sys.executable).parent}"]
+    done = subprocess.run(
+        [*command, f"CONF={tmp_path / 'absent.yaml'}", "MODELS="], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "there is no configuration" in done.stderr
+    assert "Serving" not in done.stderr

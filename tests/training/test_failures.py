@@ -69,6 +69,15 @@ def test_a_mistake_in_the_configuration_is_named_with_what_is_allowed(
     assert_refused(served.run(), *words)
 
 
+def test_another_problem_does_not_take_over_the_registry(served: Project):
+    """It is told before any notebook runs."""
+    configure(served, name="flats")
+    done = served.run()
+
+    assert_refused(done, "runs/smoke/models is the registry of 'smoke'", "'flats'", "registry: models/flats")
+    assert not (served.folder / "runs/flats").exists()
+
+
 def test_a_configuration_that_does_not_exist_is_answered_with_those_that_do(served: Project):
     assert_refused(served.run("conf/absent.yaml"), "conf/absent.yaml", "house_prices.yaml")
 

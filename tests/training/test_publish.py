@@ -12,6 +12,7 @@ from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
 from tests.training.conftest import write
 from training.problems import RunProblem
 from training.publish import is_published, publish
+from training.registry import require_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +100,34 @@ def test_a_comparison_with_failed_candidates_is_not_published(drafts: Drafts):
 
     assert drafts.served() == "old"
     assert drafts.left == set()
+
+
+def test_a_problem_does_not_take_over_the_registry_of_another(drafts: Drafts):
+    require_own(drafts.registry, "old")
+    with pytest.raises(RunProblem, match=r"models is the registry of 'old', .*registry: models/flats"):
+        require_own(drafts.registry, "flats")
+
+
+def test_a_registry_within_a_registry_is_another_one(drafts: Drafts):
+    require_own(drafts.registry / "flats", "flats")
+    publish(drafts.new, drafts.new / "reports", drafts.registry / "flats")
+    drafts.publish("old")
+
+    assert drafts.left == {"flats"}
+    assert (drafts.served(), drafts.served(drafts.registry / "flats")) == ("old", "new")
+
+
+@pytest.mark.parametrize("damage", ["no pointer", "no manifest", "no JSON", "a list"])
+def test_a_registry_of_which_nothing_can_be_told_is_anyones(drafts: Drafts, damage: str):
+    manifest = drafts.registry / drafts.versions["old"] / "manifest.json"
+    if damage == "no pointer":
+        (drafts.registry / "current").unlink()
+    elif damage == "no manifest":
+        manifest.unlink()
+    else:
+        write(manifest, b"[]" if damage == "a list" else b"{")
+
+    require_own(drafts.registry, "flats")
 
 
 def test_only_the_served_draft_with_every_file_as_it_was_counts_as_published(drafts: Drafts):
