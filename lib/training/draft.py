@@ -59,16 +59,20 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
         raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
     readable = values[[not isinstance(value, str) for value in values]].astype("float64")
     positive = len(readable) == len(values) and readable.min() > 0
-    example = load_conf("conf/house_prices.yaml").model_dump(mode="json", exclude_unset=True)
+    # as people wrote it: what a search found on other data is worth nothing here
+    example = load_conf("conf/house_prices.yaml", tuned=False).model_dump(mode="json", exclude_unset=True)
     name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "data"
+    name = name if name[0].isalpha() else f"data_{name}"
     content: dict[str, Any] = {
-        "name": name if name[0].isalpha() else f"data_{name}",
+        "name": name,
         "title": path.stem.replace("_", " ").capitalize(),
         "data": {"path": to_root(path.resolve()), "read": read.model_dump(exclude_defaults=True)},
         "contract": {"columns": columns},
         "target_transform": "log" if positive and readable.skew() > 1 else "none",
         "metric": "neg_root_mean_squared_error",
         "also_report": ["neg_mean_absolute_error", "r2"],
+        "registry": f"models/{name}",  # models/ itself serves the default problem
+        "tuned": f"{name}.tuned.yaml",  # beside the draft, whatever that is called; make tune writes it
         **{key: example[key] for key in ("split", "rule", "candidates")},
     }
     head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training import draft as drafting
-from training.conf import Conf, Read, load_conf
+from training.conf import Conf, Read, load_conf, tuned_file
 from training.data import load_table
 from training.draft import draft
 from training.paths import ROOT
@@ -34,13 +34,30 @@ def loaded(folder: Path, text: str) -> Conf:
 
 def test_the_draft_of_the_default_data_accepts_the_default_data(tmp_path: Path):
     conf = loaded(tmp_path, draft(ROOT / "data/house_prices.csv", "SalePrice", None, Read()))
-    reviewed = load_conf("conf/house_prices.yaml")
+    reviewed = load_conf("conf/house_prices.yaml", tuned=False)
 
     assert find_faults(load_table(conf.data, conf.contract), conf.contract) == []
     assert list(conf.contract.columns) == list(reviewed.contract.columns)
     assert conf.contract.identifier == "Id"
     assert conf.target_transform == "log"
     assert conf.candidates == reviewed.candidates
+
+
+def test_a_draft_starts_from_no_search_of_other_data_and_can_be_searched(tmp_path: Path):
+    text = draft_of(tmp_path, SMALL, "2020 sales.csv")
+    conf, reviewed = loaded(tmp_path, text), load_conf("conf/house_prices.yaml", tuned=False)
+
+    assert conf.tuning is None
+    assert conf.candidates == reviewed.candidates != load_conf("conf/house_prices.yaml").candidates
+    assert tuned_file(tmp_path / "draft.yaml") == tmp_path / "data_2020_sales.tuned.yaml"
+    (tmp_path / "data_2020_sales.tuned.yaml").write_text("candidates: {ridge: {parameters: {alpha: 7.5}}}")
+    assert load_conf(tmp_path / "draft.yaml").candidates["ridge"].parameters == {"alpha": 7.5}
+
+
+def test_a_draft_has_a_registry_of_its_own(tmp_path: Path):
+    one, other = (loaded(tmp_path, draft_of(tmp_path, SMALL, name)).registry for name in ("one.csv", "other.csv"))
+
+    assert len({one, other, load_conf("conf/house_prices.yaml").registry}) == 3
 
 
 def test_a_number_that_may_be_a_category_is_remarked_on(tmp_path: Path):
