@@ -1,0 +1,145 @@
+"""A run ends alike whoever starts it, from whatever terminal; and while it is at work it changes nothing for others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.helpers.personal import latin_1, personal_settings
+from training import headless
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Project
+
+
+def test_an_environment_without_people_has_the_projects_settings_and_nobodys_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    theirs = personal_settings(tmp_path / "home", _folder(tmp_path / "project")) | {"PYTHONPATH": "/code", "TZ": "UTC"}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    found = headless.environment(tmp_path)
+
+    kept = {name for name, value in theirs.items() if found.get(name) == value}
+    assert kept == {"HOME", "TZ", "PYTHONPATH"}, "where code is stays: it is no setting"
+    assert {found[f"{library}_NUM_THREADS"] for library in ("OMP", "OPENBLAS", "MKL")} == {"1"}
+    assert found["PATH"] == os.environ["PATH"]
+    assert found["IPYTHONDIR"].startswith(str(tmp_path))
+
+
+def _folder(path: Path) -> Path:
+    (path / "notebooks").mkdir(parents=True)
+    return path
+
+
+def again(project: Project, environment: dict[str, str], umask: int = 0o022) -> subprocess.CompletedProcess[bytes]:
+    """Execute all notebooks of a copy again, with the fits remembered."""
+    (project.folder / "runs/smoke/.doit.json").unlink()
+    return subprocess.run(
+        [sys.executable, "-m", "training.run", "conf/smoke.yaml"],
+        cwd=project.folder,
+        env=project.environment(**environment),
+        umask=umask,
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.mark.run
+def test_personal_settings_a_narrow_terminal_and_a_strict_umask_change_nothing(
+    smoke: Project, project: Project, tmp_path: Path
+):
+    """The same bundle to the byte, the same page, and no word of complaint."""
+    page = (project.folder / "reports/smoke/report.html").read_bytes()
+    settings = personal_settings(tmp_path / "home", project.folder)
+    done = again(project, settings | latin_1(tmp_path), umask=0o077)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b""
+    assert b"? 04_compare" in done.stdout
+    assert project.version() == smoke.version()
+    assert (project.folder / "reports/smoke/report.html").read_bytes() == page
+
+
+@pytest.mark.run
+@pytest.mark.parametrize(
+    "home",
+    [pytest.param(None, marks=pytest.mark.slow), "/dev/null/home", pytest.param("/proc", marks=pytest.mark.slow)],
+    ids=["none", "impossible", "unwritable"],
+)
+def test_no_home_is_needed(smoke: Project, project: Project, home: str | None):
+    environment = project.environment()
+    environment.pop("HOME")
+    environment |= {"HOME": home} if home else {}
+    (project.folder / "runs/smoke/.doit.json").unlink()
+    command = [sys.executable, "-m", "training.run", "conf/smoke.yaml"]
+    done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert project.version() == smoke.version()
+
+
+# Beside the steps of a run, one thread asks again and again for a warning, which raises if any other has made an error
+# of warnings, and looks at what all threads share.
+WATCHED = """
+import locale, os, signal, sys, threading, warnings
+from training import headless, run
+
+def state():
+    with open("/proc/self/status") as file:
+        umask = next(line for line in file if line.startswith("Umask"))
+    return {
+        "folder": os.getcwd(), "environment": dict(os.environ), "locale": locale.setlocale(locale.LC_ALL),
+        "umask": umask, "signals": [signal.getsignal(number) for number in (2, 15)],
+        "errors": [each for each in warnings.filters if each[0] == "error"], "path": list(sys.path),
+        "output": (sys.stdout, sys.stderr),
+    }
+
+def watch(before):
+    while not ended.is_set():
+        looks.append(1)
+        try:
+            warnings.warn("asked for", DeprecationWarning)
+        except Warning:
+            seen.add("a warning was an error")
+        seen.update(name for name, value in state().items() if value != before[name])
+
+seen, looks, threads, ended, lock = set(), [], [], threading.Event(), threading.Lock()
+execute_task = run.Reporter.execute_task
+
+def begin(self, task):
+    with lock:
+        if not threads:
+            threads.append(threading.Thread(target=watch, args=(state(),)))
+            threads[0].start()
+    execute_task(self, task)
+
+run.Reporter.execute_task = begin
+status = run.main(["conf/smoke.yaml"])
+ended.set()
+threads[0].join()
+print("looks:", len(looks))
+print("changed:", sorted(seen))
+print("loaded:", sorted({"sklearn", "pandas", "numpy", "matplotlib", "scipy"} & set(sys.modules)))
+sys.exit(status)
+"""
+
+
+@pytest.mark.run
+@pytest.mark.skipif(sys.platform != "linux", reason="the umask is read from /proc")
+def test_nothing_that_threads_share_is_changed_while_steps_run(project: Project):
+    """What a configuration names is imported elsewhere: a class's module may do anything to the process it is in."""
+    (project.folder / "runs/smoke/.doit.json").unlink()
+    done = project.python("-W", "ignore", "-c", WATCHED)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed: []" in done.stdout
+    assert "loaded: []" in done.stdout
+    assert int(done.stdout.split("looks: ")[1].split()[0]) > 1000
