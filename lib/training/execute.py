@@ -115,8 +115,7 @@ def _kernels(**options: Any) -> type[AsyncKernelManager]:
 def _short() -> str | None:
     """Where sockets go: the usual folder for temporary files, if the system takes a socket's path of its length.
 
-    It may have 103 bytes on macOS, 107 on Linux. A path in other letters may mean another one to the kernel, which
-    reads UTF-8 whatever the locale.
+    It may have 103 bytes on macOS, 107 on Linux; and zmq writes it in UTF-8, where the locale may mean other bytes.
     """
     usual = tempfile.gettempdir()
     return None if usual.isascii() and len(usual) <= LONGEST_FOLDER else "/tmp"  # noqa: S108 - the name is random

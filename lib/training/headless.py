@@ -49,7 +49,6 @@ def environment(own: Path = CACHE) -> dict[str, str]:
         **kept,
         **KERNEL_ENVIRONMENT,
         "PYTHONNOUSERSITE": "1",
-        "PYTHONUTF8": "1",  # whatever the locale: what is written on one machine is read on another
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),
         **{name: str(own / folder) for name, folder in folders.items()},
     }

@@ -90,8 +90,9 @@ def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
 
     def check() -> None:
         command = [sys.executable, "-m", "training.check", conf_path]
+        settings = environment() | {"PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(  # noqa: S603
-            command, cwd=ROOT, env=environment(), capture_output=True, encoding="utf-8", errors="replace", check=False
+            command, cwd=ROOT, env=settings, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
         if done.returncode:
             raise ConfigProblem(done.stdout.strip() or f"it cannot be checked:\n{done.stderr.strip()}")
