@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.run
-
 
 def whole(record: Any, *lines: str) -> bytes:
     body = json.dumps(record).encode()
@@ -57,6 +55,7 @@ def held_up(port: int, stack: ExitStack) -> None:
     time.sleep(0.5)
 
 
+@pytest.mark.run
 def test_prices_need_no_thread(rude: int, records: list[dict[str, Any]]):
     with ExitStack() as stack:
         held_up(rude, stack)
@@ -65,6 +64,7 @@ def test_prices_need_no_thread(rude: int, records: list[dict[str, Any]]):
     assert max(waited) < 1  # a thread would have been free after two seconds
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_need_no_thread(rude: int, path: str):
     with ExitStack() as stack:
@@ -77,6 +77,7 @@ def test_probes_need_no_thread(rude: int, path: str):
     assert waited < 1
 
 
+@pytest.mark.run
 def test_one_connection_may_ask_again_and_again(rude: int, records: list[dict[str, Any]], prices: list[float]):
     found = []
     with ExitStack() as stack:
@@ -90,6 +91,7 @@ def test_one_connection_may_ask_again_and_again(rude: int, records: list[dict[st
     assert found == prices[:20]
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("length", [1, 40, 150, -150, -40, -1])
 def test_a_request_in_two_pieces_holds_nobody_up(
     rude: int, records: list[dict[str, Any]], prices: list[float], length: int
@@ -105,6 +107,7 @@ def test_a_request_in_two_pieces_holds_nobody_up(
     assert price_in(answer) == prices[0]
 
 
+@pytest.mark.run
 def test_requests_that_come_together_are_all_answered_in_their_order(
     rude: int, records: list[dict[str, Any]], prices: list[float]
 ):
@@ -115,6 +118,7 @@ def test_requests_that_come_together_are_all_answered_in_their_order(
     assert [price_in(answer) for answer in answers] == prices[:10]
 
 
+@pytest.mark.run
 def test_a_body_may_look_like_a_request(rude: int, records: list[dict[str, Any]]):
     """And come when the header before it was read already, together with the request before that."""
     decoy = whole(records[0])
@@ -140,6 +144,7 @@ NOT_WHOLE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("sent", NOT_WHOLE.values(), ids=NOT_WHOLE)
 def test_what_only_looks_whole_is_left_to_the_threads(rude: int, records: list[dict[str, Any]], sent: Any):
     with connected(rude, sent(json.dumps(records[0]).encode())):
@@ -147,6 +152,7 @@ def test_what_only_looks_whole_is_left_to_the_threads(rude: int, records: list[d
         assert seconds_to_a_price(rude, records[1]) < 1
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("padding", [0, 1])
 def test_small_ends_where_it_is_said_to(rude: int, records: list[dict[str, Any]], prices: list[float], padding: int):
     """The largest small one is answered beside threads that wait, and one byte more waits with them."""
@@ -173,6 +179,7 @@ def deaf(port: int) -> socket.socket:
     return client
 
 
+@pytest.mark.run
 def test_who_does_not_read_its_answers_holds_nobody_up(rude: int, records: list[dict[str, Any]]):
     with deaf(rude) as client:
         try:
@@ -199,6 +206,7 @@ def test_an_answer_that_is_still_on_its_way_is_noticed():
             assert not _has_read_its_answers(conn)
 
 
+@pytest.mark.run
 def test_a_long_answer_to_a_small_request_that_nobody_reads_is_given_up(tmp_path: Path):
     """Here an empty record breaks the contract in thousands of ways, each with a long name."""
     long_names = {f"{number}{'x' * 300}": {"kind": "numeric", "required": True} for number in range(4000)}

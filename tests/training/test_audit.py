@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from modelbundle.contract import Contract
 
-pytestmark = pytest.mark.run
-
 compare = audit._compare
 RMSE = "neg_root_mean_squared_error"
 RIDGE = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": {"low": 0.1, "high": 10.0}}}
@@ -44,6 +42,7 @@ def conf(contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )  # fmt: skip
 
 
+@pytest.mark.run
 def test_nothing_but_the_last_score_sees_the_records_that_are_put_aside(
     conf: Any, contract: Contract, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
@@ -68,6 +67,7 @@ def test_nothing_but_the_last_score_sees_the_records_that_are_put_aside(
     assert not after.holds(RMSE)
 
 
+@pytest.mark.run
 def test_no_record_that_is_put_aside_is_equal_to_one_that_is_used(
     conf: Any, contract: Contract, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
@@ -92,6 +92,7 @@ def test_no_record_that_is_put_aside_is_equal_to_one_that_is_used(
     assert not used & aside
 
 
+@pytest.mark.run
 def test_a_candidate_that_fails_is_left_out(conf: Any, contract: Contract, table: pd.DataFrame):
     X, y = features_and_target(table, contract)
     broken = Candidate(estimator="tests.helpers.broken_estimators.RaisesInFit")
@@ -109,6 +110,7 @@ def with_candidates(conf: Any, candidates: dict[str, Candidate]) -> Any:
     return SimpleNamespace(**vars(conf) | {"candidates": candidates})
 
 
+@pytest.mark.run
 def test_another_seed_puts_others_aside(conf: Any, contract: Contract, table: pd.DataFrame):
     X, y = features_and_target(table, contract)
     one, other = (audit_once(conf, X, y, seed, 0.2, 1, RMSE) for seed in (0, 1))

@@ -11,9 +11,12 @@ from training.metrics import describe
 from training.problems import CandidateFailed
 from training.quoted import quote
 
-pytestmark = pytest.mark.run
-
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
+
+
+@pytest.fixture(autouse=True)
+def fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quoted, "RESAMPLES", 40)
 
 
 def lines(random: np.random.Generator, rows: int, spread: float = 10.0) -> pd.DataFrame:
@@ -51,6 +54,7 @@ def test_rare_large_errors_that_the_holdout_lacks_widen_the_range():
     assert warned["high"] > 1.5 * usual["high"]
 
 
+@pytest.mark.run
 def test_the_range_holds_the_error_on_other_records_as_often_as_promised(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(quoted, "RESAMPLES", 80)
     random = np.random.default_rng(3)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
     from tests.conftest import Project
 
-pytestmark = pytest.mark.run
-
 RMSE = "neg_root_mean_squared_error"
 FOLDS = [{"fit": list(range(20, 60)), "score": list(range(20))}, {"fit": list(range(40)), "score": list(range(40, 60))}]
 
@@ -49,6 +47,7 @@ def searched(searched_with):
     return lambda candidate, trials=12: searched_with(search_parameters, candidate, trials, 0)
 
 
+@pytest.mark.run
 def test_it_starts_from_the_present_setting_and_finds_a_better_one(searched):
     found = searched(ridge(1000.0, Range(low=0.001, high=1000.0, log=True)))
     told = summary(found)
@@ -59,12 +58,14 @@ def test_it_starts_from_the_present_setting_and_finds_a_better_one(searched):
     assert len(found.tried) == told["trials"] == 12
 
 
+@pytest.mark.run
 def test_it_proposes_the_same_again(searched):
     candidate = ridge(1.0, Range(low=0.001, high=1000.0, log=True))
 
     assert searched(candidate) == searched(candidate)
 
 
+@pytest.mark.run
 def test_an_optimum_at_the_end_of_its_range_is_named(searched):
     assert searched(ridge(300.0, Range(low=300.0, high=1000.0))).at_edge == ["alpha"]
 
@@ -111,6 +112,7 @@ def test_a_blend_that_cannot_be_scored_is_left_out(table: pd.DataFrame):
         best_blend({}, predicted, y, FOLDS, RMSE, log=False)
 
 
+@pytest.mark.run
 def test_a_candidate_that_fails_joins_no_blend_and_ends_no_search(searched_with, contract: Contract):
     candidates = {
         "ridge": ridge(1.0, Range(low=0.1, high=1.0)),
@@ -134,6 +136,7 @@ def test_a_present_setting_that_fails_is_told_as_such():
     assert tuning_table(tuning, ["ridge"]).loc["ridge", "RMSE before"] == "failed"
 
 
+@pytest.mark.run
 @pytest.mark.slow
 def test_what_it_writes_is_what_the_next_run_goes_by(project: Project):
     project.edit("conf/smoke.yaml", "name: smoke", "name: smoke\ntuned: smoke.tuned.yaml")
