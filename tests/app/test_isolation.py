@@ -7,17 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.serving import free_port
-
-if TYPE_CHECKING:
-    pass
-
 from tests.helpers.asking import ask, listens, wait_for
+from tests.helpers.serving import free_port
 
 pytestmark = pytest.mark.run
 

@@ -95,7 +95,9 @@ def test_two_executions_record_the_same_results(smoke: Project, project: Project
     done = project.run()
 
     assert done.returncode == 0, done.stderr
-    for path in sorted(smoke.folder.glob("runs/smoke/*/results.json")):
+    recorded = sorted(smoke.folder.glob("runs/smoke/*/results.json"))
+    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
+    for path in recorded:
         again = project.folder / path.relative_to(smoke.folder)
         assert json.loads(again.read_bytes()) == json.loads(path.read_bytes()), path.parent.name
     assert project.version() == smoke.version()
