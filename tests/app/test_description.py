@@ -230,7 +230,7 @@ def test_every_member_of_an_answer_is_promised(client: FlaskClient, document: di
     changed = [
         without(entry, "prediction"),
         without(entry, "warnings"),
-        entry | {"Id": "seven"},
+        entry | {"Id": [7]},
         entry | {"prediction": "12"},
         *(entry | {"interval": without(entry["interval"], name)} for name in ("level", "low", "high")),
         *(entry | {"warnings": [without(entry["warnings"][0], name)]} for name in ("kind", "feature", "detail")),
