@@ -92,3 +92,19 @@ def test_a_category_with_dots_comes_back_from_json_as_it_was():
     column = Column(kind="categorical", categories=("1.0.0", "v2.0"))
 
     assert Column.model_validate(column.model_dump(mode="json")) == column
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ({"kind": "numeric", "example": 3, "seen_minimum": 1}, 3),
+        ({"kind": "numeric", "seen_minimum": 1.5, "seen_maximum": 9}, 1.5),
+        ({"kind": "numeric"}, None),
+        ({"kind": "categorical", "example": "b", "seen_categories": ["a"]}, "b"),
+        ({"kind": "categorical", "seen_categories": ["a", "b"], "categories": ["c"]}, "a"),
+        ({"kind": "categorical", "categories": ["c", "d"]}, "c"),
+        ({"kind": "categorical"}, None),
+    ],
+)
+def test_a_usual_value_is_the_example_or_what_training_saw(column: dict[str, Any], value: Any):
+    assert Column.model_validate(column).usual_value() == value
