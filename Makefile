@@ -60,7 +60,7 @@ test-all: env ## run all tests, the slow ones too; those of the image are make i
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not image"
 
 mutate: env ## turn one thing in the code at a time, 200 times, and print what no unit test notices (SEED=1 COUNT=20 ONLY=lib/modelbundle)
-	@$(BIN)/python -m tests.mutation $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only "$(ONLY)")
+	@$(BIN)/python -m tests.mutation $${SEED:+--seed="$$SEED"} $${COUNT:+--count="$$COUNT"} $${ONLY:+--only="$$ONLY"}
 
 browser: ## install what the browser tests need beside Chromium: axe-core, by npm
 	@npm ci --silent --no-audit --no-fund --prefix tests/browser

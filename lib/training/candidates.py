@@ -44,7 +44,9 @@ def build_pipeline(
         model = _estimator(name, candidate, seed)
     to_model = [("log", FunctionTransformer(np.log, np.exp))] if target_transform == "log" else []
     transformer = Pipeline([*_limits(contract), *to_model, ("standardise", StandardScaler())])
-    return Pipeline([("preprocess", before), ("model", TransformedTargetRegressor(model, transformer=transformer))])
+    # unchecked: the way back is the inverse where the target keeps to its limits, as validation has seen to
+    to_target = TransformedTargetRegressor(model, transformer=transformer, check_inverse=False)
+    return Pipeline([("preprocess", before), ("model", to_target)])
 
 
 def _limits(contract: Contract) -> list[tuple[str, FunctionTransformer]]:

@@ -35,7 +35,7 @@ PLACES = {
 
 def shown(*cells: str) -> Page:
     """Render cells of Markdown as the report does, and take the page's main part."""
-    page, _ = render._exporter().from_notebook_node(
+    page, _ = render._exporter(0).from_notebook_node(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(cell) for cell in cells]),
         resources={"page": {"title": "", "heading": "", "links": [], "css": ""}},
     )

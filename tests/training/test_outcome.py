@@ -54,8 +54,19 @@ def test_predictions_that_are_written_are_read_again_with_the_rows_identifiers()
     nameless = outcome.predictions_csv(houses(), contract(identifier=False), FOLDS, PREDICTED)
 
     assert list(outcome.read_predictions(written)["Id"]) == [8, 7, 9, 10, 7, 9]
-    assert list(outcome.read_predictions(written)) == ["fold", "row", "Id", "predicted", "actual"]
+    assert list(outcome.read_predictions(written)) == ["fold", "row", "predicted", "actual", "Id"]
     assert list(outcome.read_predictions(nameless)) == ["fold", "row", "predicted", "actual"]
+
+
+def test_an_identifier_may_be_called_as_one_of_the_columns_of_the_file():
+    renamed = contract(), houses()
+    columns = {"row" if name == "Id" else name: column for name, column in renamed[0].columns.items()}
+    written = outcome.predictions_csv(
+        renamed[1].rename(columns={"Id": "row"}), Contract(columns=columns), FOLDS, PREDICTED
+    )
+
+    plain = outcome.read_predictions(outcome.predictions_csv(houses(), contract(), FOLDS, PREDICTED))
+    assert outcome.read_predictions(written)[["row", "predicted"]].equals(plain[["row", "predicted"]])
 
 
 def test_repeats_are_averaged_and_the_first_alone_can_be_had(prices: pd.Series):
@@ -151,7 +162,7 @@ def test_the_record_names_failures_and_the_hold_outs_errors():
     assert record["failed"] == {"broken": "it raised"}
     assert record["holdout"] == {RMSE: 35_250.4, R2: 0.75}
     assert record["holdout_text"] == "RMSE 35,250 USD, R² 0.7500"
-    assert record["learning_curve"] == {"rows": [10, 20], "scores": [[1.0], [2.0]]}
+    assert record["learning_curve"] == {"rows": [10, 20], "scores": [[1.0], [2.0]], "failed": ""}
     assert record["importance"] == {"Area": [0.5]}
     assert {key: record[key] for key in ("winner", "reason", "coverage")} == {
         "winner": "best",

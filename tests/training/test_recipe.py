@@ -32,7 +32,7 @@ def test_what_is_no_range_is_refused(made: dict[str, Any]):
 
 
 def test_a_number_is_made_of_a_category_or_of_a_product():
-    assert Engineered(category="Class", numbers={20: 1, "60.0": 2}).numbers == {"20": 1, "60": 2}
+    assert Engineered(category="Class", numbers={20: 1, 60.0: 2, "070": 3}).numbers == {"20": 1, "60": 2, "070": 3}
     assert Engineered(product=["a", "b"]).numbers == {}
 
 

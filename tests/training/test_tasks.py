@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -106,22 +107,23 @@ def test_data_are_fetched_only_where_they_are_missing_and_somebody_said_from_whe
 
 
 def test_what_the_configuration_names_is_checked_again_when_it_or_the_code_changes(conf: Conf, decides: Any):
-    task, other = (tasks.check_task(it) for it in (conf, conf.model_copy(update={"metric": "r2"})))
+    file = "conf/house_prices.yaml"
+    task, other = (tasks.check_task(it, file) for it in (conf, conf.model_copy(update={"metric": "r2"})))
     named = decides(task)
 
     assert task["basename"] == "check"
     assert named.keys() == {"candidates", "engineered", "scorers", "code", "environment"}
     assert named["scorers"] != decides(other)["scorers"]
-    assert task["actions"][0]() is None
 
 
+@pytest.mark.run  # a process of its own each
 @pytest.mark.parametrize("change", [{"metric": "no_scorer"}, {"candidates": {"a": {"estimator": "sklearn.svm.SVRR"}}}])
-def test_a_name_that_does_not_exist_fails_the_check_with_its_sentence(conf: Conf, change: dict[str, Any]):
-    from training.recipe import Candidate
-
-    if "candidates" in change:
-        change = {"candidates": {name: Candidate(**each) for name, each in change["candidates"].items()}}
-    failed = tasks.check_task(conf.model_copy(update=change))["actions"][0]()
+def test_a_name_that_does_not_exist_fails_the_check_with_its_sentence(
+    conf: Conf, change: dict[str, Any], tmp_path: Path
+):
+    file = tmp_path / "conf.yaml"
+    file.write_text(json.dumps({"extends": str(ROOT / "conf/house_prices.yaml")} | change), encoding="utf-8")
+    failed = tasks.check_task(conf, str(file))["actions"][0]()
 
     assert isinstance(failed, TaskFailed)
     assert "no_scorer" in failed.get_msg() or "SVRR" in failed.get_msg()
