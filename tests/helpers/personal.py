@@ -43,8 +43,11 @@ def personal_settings(home: Path, project: Path) -> dict[str, str]:
         (home / name).write_text(text, encoding="utf-8")
     for name in ("matplotlibrc", "notebooks/matplotlibrc"):
         (project / name).write_text(RC, encoding="utf-8")
+    temporary = home / f"mine, längst {'long ' * 20}"
+    temporary.mkdir()
     return {
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "IPYTHONDIR": str(home / "ipython"),
         "MATPLOTLIBRC": str(home / "matplotlib"),
         "MPLCONFIGDIR": str(home / "matplotlib"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
+from papermill.parameterize import parameterize_path
 
 from training import execute
 from training.execute import Progress
 
 BAR = "\rre-splits:  30%|███       | 3/10 [02:00<04:40, 40.0s/it]"
+SHORT = "/tmp"  # noqa: S108 - nothing is written there
 INNER = "\rtrials:  50%|█████     | 2/4 [00:01<00:01,  1.0s/it]\x1b[A"
 
 
@@ -37,3 +42,21 @@ def test_what_is_no_progress_is_not_told(
     Progress("audit").write(text)
 
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("folder", ["plain", "a {b} c", "{0}", "{{x}}", "it's ü"])
+def test_papermill_takes_a_path_as_it_is(folder: str):
+    """It would put parameters in place of what stands in braces, and stop where there is no such parameter."""
+    path = Path("/checkout") / folder / "notebook.ipynb"
+
+    assert parameterize_path(execute._literally(path), {"x": 1, "b": 2}) == str(path)
+
+
+@pytest.mark.parametrize(
+    ("usual", "taken"), [(SHORT, None), ("/home/ü/tmp", SHORT), (f"/{'long' * 20}", SHORT)], ids=["", "ü", "long"]
+)
+def test_sockets_go_where_their_names_are_short_enough(monkeypatch: pytest.MonkeyPatch, usual: str, taken: str | None):
+    """A socket's path may have about a hundred bytes, and is written in UTF-8."""
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: usual)
+
+    assert execute._short() == taken

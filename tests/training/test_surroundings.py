@@ -27,7 +27,7 @@ def test_an_environment_without_people_has_the_projects_settings_and_nobodys_own
     found = headless.environment(tmp_path)
 
     kept = {name for name, value in theirs.items() if found.get(name) == value}
-    assert kept == {"HOME", "TZ", "PYTHONPATH"}, "where code is stays: it is no setting"
+    assert kept == {"HOME", "TMPDIR", "TZ", "PYTHONPATH"}, "where code is stays: it is no setting"
     assert {found[f"{library}_NUM_THREADS"] for library in ("OMP", "OPENBLAS", "MKL")} == {"1"}
     assert found["PATH"] == os.environ["PATH"]
     assert found["IPYTHONDIR"].startswith(str(tmp_path))
