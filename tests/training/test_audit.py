@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from training import audit, evaluate, quoted
-from training.audit import Audited, audit_once, held, tell_audits
+from training.audit import Audited, audit_once, audits_table, held, record, tell_audits
 from training.conf import Split
 from training.data import features_and_target
 from training.metrics import describe
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 compare = audit._compare
 RMSE = "neg_root_mean_squared_error"
+USD = describe(RMSE, "USD")
 RIDGE = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": {"low": 0.1, "high": 10.0}}}
 CANDIDATES = {
     "median": {"estimator": "sklearn.dummy.DummyRegressor", "parameters": {"strategy": "median"}, "baseline": True},
@@ -126,4 +127,26 @@ def test_it_counts_how_often_the_range_held():
     assert tell_audits(audits, [describe(RMSE, "USD")]) == (
         "By RMSE the quoted range held the error on the unused records in **2 of 4** re-splits. "
         "On average that error was 5.0% above the quoted one."
+    )
+
+
+def test_the_table_says_of_each_re_split_whether_the_range_held():
+    quoted = {RMSE: {"value": 10.0, "low": 8.0, "high": 13.0}}
+    table = audits_table([Audited(7, "svr", quoted, {RMSE: 13.0}), Audited(9, "ridge", quoted, {RMSE: 13.5})], USD)
+
+    assert table.loc[7].tolist() == ["svr", "10 USD", "8 to 13 USD", "13 USD", "yes"]
+    assert table.loc[9].tolist() == ["ridge", "10 USD", "8 to 13 USD", "13.5 USD", "no"]
+    assert list(table)[1] == "RMSE quoted"
+
+
+def test_the_record_counts_what_held_by_each_scorer():
+    quoted = {RMSE: {"value": 10.0, "low": 8.0, "high": 13.0}, "r2": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    audits = [Audited(seed, "svr", quoted, {RMSE: 9.0, "r2": r2}) for seed, r2 in enumerate((0.5, 0.7))]
+    found = record(audits, [USD, describe("r2", "USD")])
+
+    assert (found["splits"], found["held"]) == (2, {RMSE: 2, "r2": 1})
+    assert found["audits"][1] == {"seed": 1, "winner": "svr", "quoted": quoted, "unused": {RMSE: 9.0, "r2": 0.7}}
+    assert found["told"] == (
+        "By RMSE the quoted range held the error on the unused records in 2 of 2 re-splits (R² 1). "
+        "On average that error was 10.0% below the quoted one."
     )

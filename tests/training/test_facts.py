@@ -1,0 +1,150 @@
+"""What the manifest tells of how the model was made."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from modelbundle.contract import Contract
+from modelbundle.contributions import Typical
+from modelbundle.intervals import Intervals
+from training import facts
+from training.compare import Choice, Ranked
+from training.metrics import describe
+from training.recipe import Candidate, Tuning
+
+RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
+RANKING = (
+    Ranked("mix", False, None, 200.0, 50.0, 0.0, 0.0, 0.0, True),
+    Ranked("ridge", False, None, 210.0, 60.0, 10.0, 5.0, 15.0, True),
+    Ranked("lost", True, "it raised"),
+    Ranked("median", True, None, 900.0, 70.0, 700.0, 650.0, 750.0),
+)
+CHOICE = Choice("mix", RANKING, "its RMSE is best")
+PREPARED = {
+    "data_sha256": "d4t4", "rows": 100, "holdout_rows": 20, "folds": 15, "missing_cells": 3,
+    "left_out_columns": ["note"], "target_median": 1000.0, "more": "not told",
+}  # fmt: skip
+
+
+def conf(**changes: Any) -> Any:
+    columns = {"Area": {"kind": "numeric"}, "Price": {"role": "target", "kind": "numeric", "unit": "USD"}}
+    candidates = {
+        "ridge": Candidate(estimator="a.Ridge"),
+        "tree": Candidate(estimator="a.Tree"),
+        "mix": Candidate(members=["ridge", "tree"]),
+    }
+    parts = {
+        "name": "houses", "title": "Houses", "metric": RMSE.scorer, "candidates": candidates, "tuning": None,
+        "contract": Contract.model_validate({"columns": columns}),
+    }  # fmt: skip
+    return SimpleNamespace(**parts | changes)
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    results = {"mix": {"scores": {RMSE.scorer: [-150.0, -250.0], R2.scorer: [0.6, 0.8]}, "parameters": {"C": 1}}}
+    quoted = {
+        RMSE.scorer: {"value": 220.0, "low": 180.0, "high": 300.0},
+        R2.scorer: {"value": 0.65, "low": 0.5, "high": 0.75},
+    }
+    baseline = {"name": "median", "holdout": 950.0}
+    return facts.manifest_facts(conf(**changes), CHOICE, results, [RMSE, R2], quoted, baseline, PREPARED, None)
+
+
+def test_the_winner_is_told_with_its_errors_on_folds_and_hold_out():
+    found = told()
+
+    assert found["metrics"] == {
+        RMSE.scorer: {
+            "label": "RMSE", "unit": "USD", "folds_mean": 200.0, "folds_spread": pytest.approx(np.sqrt(5000)),
+            "holdout": 220.0, "holdout_low": 180.0, "holdout_high": 300.0,
+        },
+        R2.scorer: {
+            "label": "R²", "unit": "", "folds_mean": pytest.approx(0.7), "folds_spread": pytest.approx(np.sqrt(0.02)),
+            "holdout": 0.65, "holdout_low": 0.5, "holdout_high": 0.75,
+        },
+    }  # fmt: skip
+    assert (found["name"], found["title"], found["target_unit"]) == ("houses", "Houses", "USD")
+    assert (found["winner"], found["members"], found["parameters"]) == ("mix", ["ridge", "tree"], {"C": 1})
+    assert (found["reason"], found["metric"]) == ("its RMSE is best", RMSE.scorer)
+    assert found["baseline"] == {"name": "median", "holdout": 950.0}
+    assert found["search"] is None
+    assert [(entry["name"], entry["failed"], entry["ties_with_winner"]) for entry in found["ranking"]] == [
+        ("mix", None, True), ("ridge", None, False), ("lost", "it raised", False), ("median", None, False)
+    ]  # fmt: skip
+
+
+def test_the_data_are_told_by_counts_and_their_digest():
+    assert told()["data"] == {
+        "rows": 100, "holdout_rows": 20, "folds": 15, "missing_cells": 3, "left_out_columns": ["note"],
+        "target_median": 1000.0, "sha256": "d4t4",
+    }  # fmt: skip
+
+
+def test_the_digest_of_the_inputs_is_of_what_decides_and_not_of_what_it_is_called():
+    same = told(name="other", title="Other")
+    other = told(metric="r2")
+    reordered = told(candidates=dict(reversed(conf().candidates.items())))
+
+    assert same["inputs_sha256"] == told()["inputs_sha256"]
+    assert len({told()["inputs_sha256"], other["inputs_sha256"], reordered["inputs_sha256"]}) == 3
+
+
+def test_the_best_baseline_that_did_not_fail_is_scored_on_the_hold_out():
+    asked: list[str] = []
+    X, y = pd.DataFrame({"Area": [1, 2, 3, 4]}), pd.Series([1.0, 2.0, 5.0, 99.0])
+    choice = Choice("mix", RANKING, "")
+
+    def load(name: str) -> Any:
+        asked.append(name)
+        return DummyRegressor(strategy="constant", constant=3.0).fit(X, y)
+
+    assert facts.best_baseline(choice, load, X, y, [0, 2], RMSE) == {"name": "median", "holdout": pytest.approx(2.0)}
+    assert asked == ["median"]
+
+
+def test_certainty_is_told_by_shares_inside_and_widths():
+    intervals = Intervals(level=0.9, scale="linear", at=(1,), below=(2,), above=(3,))
+    typical = Typical(scale="linear", record={"Area": 3.0})
+    folds = pd.DataFrame({"row": [0, 1, 2, 3], "actual": [1.0, 2, 3, 40], "low": 0.0, "high": [10.0, 10, 20, 20]})
+    kept = pd.DataFrame({"rows": [2, 2], "coverage": [1.0, 0.5], "mean_width": [10.0, 20.0]}, index=["low", "high"])
+    found = facts.certainty_facts(intervals, typical, folds, folds[:3], {"fifth": kept})
+
+    assert found["coverage"] == {
+        "folds": 0.75,
+        "holdout": 1.0,
+        "mean_width": 15.0,
+        "by": {
+            "fifth": [
+                {"group": "low", "rows": 2, "coverage": 1.0, "mean_width": 10.0},
+                {"group": "high", "rows": 2, "coverage": 0.5, "mean_width": 20.0},
+            ]
+        },
+    }
+    assert found["intervals"] == {"level": 0.9, "scale": "linear", "at": [1], "below": [2], "above": [3]}
+    assert found["typical"] == {"scale": "linear", "record": {"Area": 3.0}}
+
+
+def test_a_search_is_told_by_settings_and_blends_of_the_candidates_that_there_are():
+    each = {"before": 0.0, "after": 0.0}
+    tuning = Tuning.model_validate(
+        {
+            "scorer": "r2",
+            "searched_on": "rows",
+            "candidates": {
+                "ridge": each | {"trials": 40}, "tree": each | {"trials": 20}, "mix": each | {"trials": 300},
+                "gone": each | {"trials": 7},
+            },
+        }
+    )  # fmt: skip
+
+    assert facts.search_facts(conf(), "rows") is None
+    assert facts.search_facts(conf(tuning=tuning), "rows") == {
+        "scorer": "r2", "settings": 60, "blends": 300, "on_these_rows": True
+    }  # fmt: skip
+    assert facts.search_facts(conf(tuning=tuning), "others")["on_these_rows"] is False
