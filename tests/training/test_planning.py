@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 # scikit-learn says that so few rows have no 200 quantiles, and takes fewer
-pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore:n_quantiles")]
+pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles")
 
 KERNELS = "sklearn.gaussian_process.kernels"
 PROCESS = {"estimator": "sklearn.gaussian_process.GaussianProcessRegressor", "preprocessing": "scaled"}
@@ -82,6 +82,7 @@ def fitted(name: str, table: pd.DataFrame, contract: Contract, transform: str = 
     return build_pipeline(name, candidate, contract, transform, 0, members, engineered).fit(X, y)
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_it_answers_as_the_pickle_does(name: str, table: pd.DataFrame, contract: Contract):
     """On training rows, on rows with gaps, strangers and numbers far out, alone and in a batch."""
@@ -97,6 +98,7 @@ def test_it_answers_as_the_pickle_does(name: str, table: pd.DataFrame, contract:
     assert alone == pytest.approx(model.predict(records), rel=1e-12)
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("name", CANDIDATES)
 @pytest.mark.parametrize("area", [1e30, 1e308, -1e308])
 def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_and_without_a_warning(
@@ -109,6 +111,7 @@ def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_an
     assert model.predict([record] * 2) == pytest.approx(model.predict([record]) * 2, rel=1e-12, nan_ok=True)
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("name", ["svr", "process", "matern0.5", "matern1.5", "matern2.5"])
 def test_far_from_all_points_one_record_and_several_are_answered_alike(
     name: str, table: pd.DataFrame, contract: Contract
@@ -134,6 +137,7 @@ def test_a_number_that_was_0_or_1_in_training_may_be_another(table: pd.DataFrame
     assert largest_difference(plan, pipeline, smaller, records) <= RELATIVE
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_without_what_is_compiled_numpy_answers_the_same(
     name: str, table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
@@ -152,6 +156,7 @@ def test_where_there_is_a_compiler_it_was_used():
     assert plan_models.plan_compiled
 
 
+@pytest.mark.run
 def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
@@ -213,6 +218,7 @@ def test_a_row_that_is_too_short_is_an_error(table: pd.DataFrame, contract: Cont
         read_plan(write_plan(describe(fitted("svr", table, contract), contract))).model.one([0.0] * 200)
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("name", ["forest", "boosting", "histograms", "blend"])
 def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(name: str, table: pd.DataFrame, contract: Contract):
     pipeline = fitted(name, table, contract)
@@ -321,6 +327,7 @@ def test_a_plan_that_answers_differently_is_not_used(
     assert "answers differently from model.pkl" in reason
 
 
+@pytest.mark.run
 def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFrame, contract: Contract, tmp_path: Path):
     plan, _ = make_plan(fitted("blend", table, contract), contract, table)
     (tmp_path / "plan.npz").write_bytes(plan)
@@ -341,12 +348,14 @@ def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFra
     assert json.loads(done.stdout) == read_plan(plan).predict(records)
 
 
+@pytest.mark.run
 def test_the_same_pipeline_makes_the_same_bytes(table: pd.DataFrame, contract: Contract):
     pipeline = fitted("blend", table, contract)
 
     assert make_plan(pipeline, contract, table) == make_plan(pipeline, contract, table)
 
 
+@pytest.mark.run
 @pytest.mark.slow
 @pytest.mark.parametrize("name", load_conf("conf/house_prices.yaml").candidates)
 def test_every_default_candidate_is_planned_to_the_last_bits(name: str, full: Any):
