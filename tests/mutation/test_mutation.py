@@ -59,6 +59,7 @@ def test_an_operator_a_condition_a_constant_or_a_result_is_turned(source: str, e
         "def f(a: 'b') -> 'c': return None",
         "raise Problem('words', 3)",
         "parser.add_argument(help='words')",
+        "axes.plot(x, y, alpha=0.5, linewidth=2)",
         "f'words {a:8.3f}'",
         "a = None",
     ],

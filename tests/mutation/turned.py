@@ -15,9 +15,12 @@ COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, 
 COMPARED |= {ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
 COMPUTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div}
 COMPUTED |= {ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr}
-# What nothing does: types, the width of a written number, help for people, whether an object refuses to be changed.
+# What nothing does: types, how wide a number is written, help for people, whether an object refuses to be changed, and
+# how thick, pale or large something in a picture is.
 PASSED_BY = {"annotation", "returns", "format_spec"}
 WORDS = {"help", "description", "frozen", "slots"}
+LOOKS = {"alpha", "capsize", "elinewidth", "figsize", "fontsize", "linewidth", "linewidths", "markeredgewidth"}
+LOOKS |= {"markersize", "rasterized", "s", "weight", "xytext"}
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,12 @@ def _places(node: ast.AST, statement: ast.stmt | None, inside: bool) -> Iterator
 
 
 def _does_nothing(node: ast.AST, above: ast.AST) -> bool:
-    """Whether nothing runs of a node, or only words for people come of it."""
+    """Whether nothing runs of a node, or only words or looks for people come of it."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'")
     if isinstance(node, ast.Constant):
         return isinstance(above, ast.Expr | ast.JoinedStr)
-    return isinstance(node, ast.Raise) or (isinstance(node, ast.keyword) and node.arg in WORDS)
+    return isinstance(node, ast.Raise) or (isinstance(node, ast.keyword) and node.arg in WORDS | LOOKS)
 
 
 def _variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
