@@ -126,6 +126,14 @@ def test_a_table_comes_back_as_a_file_with_its_prices(client: FlaskClient):
     assert len(answer.text.splitlines()) == 3
 
 
+def test_a_table_says_how_many_of_its_records_have_a_price(client: FlaskClient):
+    answer = upload(client, f'"{AREA.replace(chr(34), chr(34) * 2)}"\n3\nmany\n5\n')
+
+    assert (answer.headers["Records-Priced"], answer.headers["Records-Refused"]) == ("2", "1")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=predictions.csv"
+    assert answer.mimetype == "text/csv"
+
+
 @pytest.mark.parametrize(
     ("text", "name", "status", "words"),
     [

@@ -338,3 +338,25 @@ def test_a_predictions_parts_are_shown_with_the_record_and_the_typical_one():
     ]
     assert axes.get_xlabel() == "adds to 1,000 USD, of a typical record; together 1,300 USD"
     assert axes.get_title(loc="left") + axes.get_title() == "Why this prediction for Id 7?"
+
+
+AMOUNTS = {
+    "fold_scores": (lambda: plots_result.fold_scores([1.0], RMSE), False, True),
+    "ranking": (lambda: plots_result.ranking(ENTRIES, "best", RMSE), True, False),
+    "paired": (lambda: plots_result.paired(ENTRIES, "best", RMSE), True, False),
+    "predicted": (lambda: plots_result.predicted_against_actual(ACTUAL, PREDICTED, CONTRACT), True, True),
+    "residuals": (lambda: plots_result.residuals(ACTUAL, PREDICTED, CONTRACT), True, True),
+    "error_by_group": (lambda: plots_result.error_by_group(GROUPS, "Zone", "USD"), True, False),
+    "learning_curve": (lambda: plots_result.learning_curve([1], [[1.0]], "svr", RMSE), True, True),
+    "target": (lambda: plots_data.target_histogram(TABLE, CONTRACT), True, False),
+    "progress": (lambda: plots_search.progress(FOUND, RMSE), False, True),
+}
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_amounts_along_an_axis_are_written_briefly(name: str):
+    make, along, up = AMOUNTS[name]
+    axes = first(make())
+
+    for axis, brief in [(axes.xaxis, along), (axes.yaxis, up)]:
+        assert (axis.get_major_formatter()(150_000, 0) == "150k") == brief
