@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +18,6 @@ from tests.conftest import SMOKE, Project, copy_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.run
 
@@ -25,11 +25,11 @@ TO_ITSELF, TO_ALL = os.kill, os.killpg  # as `kill` does; as a terminal does, to
 
 
 def alive(folder: Path) -> list[psutil.Process]:
-    """Processes that work in a folder; those that have ended and wait to be counted are none."""
+    """Processes that work in a folder or below; those that have ended and wait to be counted are none."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if Path(process.cwd()).is_relative_to(folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
