@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from app import create_app
@@ -33,13 +34,19 @@ REQUESTS: list[Request] = [
 ]
 
 
+@cache
+def files_of(added: float) -> dict[str, bytes]:
+    """The files of the bundle that adds so much, made once for all tests."""
+    return small_bundle(Contract.model_validate({"columns": COLUMNS}), added)
+
+
 def add(models: Path, added: float, **changes: Any) -> str:
     """Put a bundle into the registry whose prices are the area and what is added to it; returns its version.
 
     Its intervals tell it apart too, and it explains its prices.
     """
     intervals = {"level": 0.9, "scale": "linear", "at": [0.0], "below": [added], "above": [added]}
-    folder = write_bundle(models, small_bundle(Contract.model_validate({"columns": COLUMNS}), added))
+    folder = write_bundle(models, files_of(added))
     return vouch(folder, **({"intervals": intervals, "typical": TYPICAL} | changes)).name
 
 

@@ -14,10 +14,11 @@ import pytest
 from modelbundle import plan_models
 from modelbundle.contract import Contract
 from modelbundle.frame import records_to_frame
-from modelbundle.plan import read_plan
+from modelbundle.plan import read_plan, write_plan
 from tests.training.conftest import COLUMNS, small_table
 from training.candidates import build_pipeline
-from training.plan_check import make_plan, odd_records, records_of
+from training.plan_check import odd_records, records_of
+from training.planning import describe
 from training.recipe import Candidate, Engineered
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def planned(name: str, transform: str = "log") -> tuple[Any, bytes]:
     members = {member: Candidate(**MODELS[member]) for member in candidate.members}
     built = build_pipeline(name, candidate, contract(), transform, 0, members, ENGINEERED)
     pipeline = built.fit(table, table["Price"])
-    plan, reason = make_plan(pipeline, contract(), table)
-    assert reason == ""
-    return pipeline, plan
+    return pipeline, write_plan(describe(pipeline, contract()))
 
 
 def houses(count: int = 12) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions, Typical
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 CONTRACT = Contract.model_validate(
@@ -50,7 +50,9 @@ ACTUAL, PREDICTED = pd.Series([100.0, 200.0, 300.0]), pd.Series([150.0, 90.0, 31
 
 
 @pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
+def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is laid out: that takes most of the time, and moves no number."""
+    monkeypatch.setattr(Figure, "tight_layout", lambda self: None)
     yield
     plt.close("all")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DATA = ROOT / "data/house_prices.csv"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def conf() -> Conf:
     return load_conf("conf/smoke.yaml")
 
