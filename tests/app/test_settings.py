@@ -103,3 +103,11 @@ def test_help_prints_the_list():
 
     assert describe_settings() in done.stdout
     assert done.stderr == ""
+
+
+def test_without_a_word_the_limits_are_those_that_the_readme_tells():
+    settings = Settings()
+
+    assert settings.max_body_bytes == 8 * 1024 * 1024
+    assert settings.max_records == 10_000
+    assert settings.port == 5000

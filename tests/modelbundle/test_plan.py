@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from modelbundle import plan_models
+from modelbundle import plan_models, plan_trees
 from modelbundle.contract import Contract
 from modelbundle.frame import records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.training.conftest import COLUMNS, small_table
 from training.candidates import build_pipeline
-from training.plan_check import odd_records, records_of
+from training.plan_check import at_thresholds, odd_records, records_of
 from training.planning import describe
 from training.recipe import Candidate, Engineered
 
@@ -49,7 +49,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "matern_five_halves": process("Matern", nu=2.5),
     "forest": {"estimator": "sklearn.ensemble.RandomForestRegressor", "parameters": TREES},
     "boosting": {"estimator": "sklearn.ensemble.GradientBoostingRegressor", "parameters": TREES | {"max_depth": 10}},
-    "histograms": {"estimator": "sklearn.ensemble.HistGradientBoostingRegressor", "parameters": {"max_iter": 4}},
+    "histograms": {"estimator": "sklearn.ensemble.HistGradientBoostingRegressor", "parameters": {"max_iter": 3}},
     "blend": {"members": ["linear", "svr", "svr", "forest"]},
 }
 ENGINEERED = {
@@ -96,12 +96,29 @@ def test_a_plan_answers_as_its_pipeline(name: str):
     )
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("name", ["forest", "boosting", "histograms"])
+def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(
+    name: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+):
+    pipeline, plan = planned(name)
+    records = at_thresholds(houses()[0], describe(pipeline, contract()), seed=0)
+    if not compiled:
+        monkeypatch.setattr(plan_trees, "plan_compiled", None)
+
+    assert len(records) >= 8
+    assert list(read_plan(plan).predict(records)) == pytest.approx(
+        list(pipeline.predict(records_to_frame(records, contract()))), rel=1e-12
+    )
+
+
 @pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
 @pytest.mark.parametrize("name", ["svr", "rbf", "matern_three_halves", "forest", "boosting", "histograms"])
 def test_without_what_is_compiled_it_answers_the_same(name: str, monkeypatch: pytest.MonkeyPatch):
     _, plan = planned(name)
     compiled = answers(read_plan(plan), houses())
     monkeypatch.setattr(plan_models, "plan_compiled", None)
+    monkeypatch.setattr(plan_trees, "plan_compiled", None)
 
     assert answers(read_plan(plan), houses()) == pytest.approx(compiled, rel=1e-12)
 
