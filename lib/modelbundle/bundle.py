@@ -135,7 +135,7 @@ def load_bundle(folder: Path) -> Bundle:
     model, why = _planned(files[PLAN], golden) if PLAN in files else (None, read.without_plan)
     served_by: Literal["plan", "pickle"] = "plan" if model else "pickle"
     model = model or _unpickled(folder / "model.pkl", files["model.pkl"], read.contract, golden)
-    told = (read.contract, read.intervals, read.typical)
+    told = (read.contract, read.intervals, read.typical and read.typical.read(read.contract))
     bundle = Bundle(folder, version, manifest, *told, model, served_by, why)
     _check_typical(bundle)
     return bundle

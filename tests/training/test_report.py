@@ -73,7 +73,7 @@ def test_the_front_page_opens_with_what_a_decision_maker_asks(smoke: Project):
     text = (smoke.folder / "reports/smoke/report.html").read_text()
     opening = re.sub(r"<[^>]+>", " ", text[text.index("<main>") : text.index("Which candidate is best, and")])
 
-    for answer in ("svr is chosen", "RMSE is", "USD", "without any model (median)", "90 % interval"):
+    for answer in ("svr is chosen", "RMSE is", "USD", "without any model (the mean)", "90 % interval"):
         assert answer in opening
     assert len(re.sub(r"Run card.*|Code.*", "", opening).split()) < 250  # one minute
 

@@ -147,7 +147,7 @@ def test_nothing_that_threads_share_is_changed_while_steps_run(project: Project)
 
 @pytest.mark.run
 def test_a_draft_is_written_in_utf_8_whatever_the_terminal(tmp_path: Path):
-    lines = ["größe;preis", *(f"{number},5;{number * 7 % 60}" for number in range(60))]
+    lines = ["größe;preis", *(f"{number}.5;{number * 7 % 60}" for number in range(60))]
     (tmp_path / "häuser.csv").write_text("\n".join(lines), encoding="utf-8")
     command = [sys.executable, "-m", "training.draft", "häuser.csv", "--sep", ";", "--target", "preis"]
     done = subprocess.run(
