@@ -45,7 +45,20 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     values = pd.Series(read_column(texts[target], numbers), dtype="object").dropna()
     if values.nunique() < 2:
         raise DataProblem(f"{path}: the target {target!r} is the same in every row, so nothing can be learned from it")
-    identifier = identifier or _guess_identifier(texts, target)
+    columns, remarks = _columns(texts, target, identifier or _guess_identifier(texts, target), read, numbers)
+    if not any("role" not in column for column in columns.values()):
+        raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
+    head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]
+    if remarks:
+        head += ["# Look at these first:", *(" ".join(remark.splitlines()) for remark in remarks)]
+    content = _content(path, read, columns, _transform(values))
+    return "\n".join(head) + "\n\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _columns(
+    texts: pd.DataFrame, target: str, identifier: str | None, read: Read, numbers: Callable[[Any], Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Describe the columns that a contract should have, by name, and remark on what a person should look at."""
     columns, remarks = {}, []
     if unnamed := texts.attrs["unnamed"]:
         remarks.append(f"#   {unnamed} left out for want of a name: an index that was saved with the data?")
@@ -55,30 +68,33 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
         remarks += [f"#   {name}: {remark}" for remark in told]
         if column:
             columns[name] = column
-    if not any("role" not in column for column in columns.values()):
-        raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
+    return columns, remarks
+
+
+def _transform(values: pd.Series) -> str:
+    """The transformation for a target: the logarithm for one that is positive and has a long tail to the right."""
     readable = values[[not isinstance(value, str) for value in values]].astype("float64")
     positive = len(readable) == len(values) and readable.min() > 0
+    return "log" if positive and readable.skew() > 1 else "none"
+
+
+def _content(path: Path, read: Read, columns: dict[str, Any], transform: str) -> dict[str, Any]:
     # as people wrote it: what a search found on other data is worth nothing here
     example = load_conf("conf/house_prices.yaml", tuned=False).model_dump(mode="json", exclude_unset=True)
     name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "data"
     name = name if name[0].isalpha() else f"data_{name}"
-    content: dict[str, Any] = {
+    return {
         "name": name,
         "title": path.stem.replace("_", " ").capitalize(),
         "data": {"path": to_root(path.resolve()), "read": read.model_dump(exclude_defaults=True)},
         "contract": {"columns": columns},
-        "target_transform": "log" if positive and readable.skew() > 1 else "none",
+        "target_transform": transform,
         "metric": "neg_root_mean_squared_error",
         "also_report": ["neg_mean_absolute_error", "r2"],
         "registry": f"models/{name}",  # models/ itself serves the default problem
         "tuned": f"{name}.tuned.yaml",  # beside the draft, whatever that is called; make tune writes it
         **{key: example[key] for key in ("split", "rule", "candidates")},
     }
-    head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]
-    if remarks:
-        head += ["# Look at these first:", *(" ".join(remark.splitlines()) for remark in remarks)]
-    return "\n".join(head) + "\n\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _guess_identifier(texts: pd.DataFrame, target: str) -> str | None:
