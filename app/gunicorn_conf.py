@@ -13,7 +13,7 @@ _MEMORY = "/dev/shm"  # noqa: S108 - what is put there gets a name that nobody c
 
 def _counts_folder() -> str:
     """Make a folder for counts, in memory if it can be; where none can be made, name one that is not there."""
-    for folder in (_MEMORY, tempfile.gettempdir()):
+    for folder in (_MEMORY, None):  # None: the usual one, and there may be none on a root that is read-only
         with suppress(OSError):
             return tempfile.mkdtemp(prefix="metrics-", dir=folder)
     return os.devnull
