@@ -157,12 +157,9 @@ def mlflow_batch(sent: Any, most: int) -> Batch:
 
 
 def _as_pandas_means(record: dict[str, Any]) -> dict[str, Any]:
-    """NaN is null to pandas; a name has no outer blanks, and what has none, as a saved index, is left out."""
-    names = column_names(record)
-    if twice := doubled(names):
-        raise Problem(400, "The columns are not clear", f"names stand twice: {shown(', '.join(twice))}")
-    pairs = zip(names, record.values(), strict=True)
-    return {name: None if value != value else value for name, value in pairs if name}
+    """NaN is null to pandas, and a column without a name, as of an index that it saved, is left out."""
+    named = zip(record.items(), column_names(record), strict=True)
+    return {name: None if value != value else value for (name, value), read in named if read}
 
 
 def _from_split(data: Any, title: str, most: int) -> list[dict[str, Any]]:
