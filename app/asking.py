@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 def predictions(records: list[Record], bundle: Bundle) -> list[float]:
     """Predict; NaN where the model cannot."""
-    return _apart(bundle.model, records, lambda record: math.nan)
+    return _apart(bundle.predict, records, lambda record: math.nan)
 
 
 def explanations(records: list[Record], bundle: Bundle) -> list[Contributions]:
@@ -31,7 +31,7 @@ def explanations(records: list[Record], bundle: Bundle) -> list[Contributions]:
         raise ValueError(f"{bundle.folder} has no typical record to compare with; check it before")
 
     def explain(some: list[Record]) -> list[Contributions]:
-        return contributions(bundle.model, some, features, typical)
+        return contributions(bundle.predict, some, features, typical)
 
     def unexplained(record: Record) -> Contributions:
         none = dict.fromkeys(features, math.nan)

@@ -65,8 +65,7 @@ class Bundle:
     """A verified bundle: its version (the manifest's digest), manifest, contract and model.
 
     intervals: how far the truth lies from a prediction; typical: what a prediction is compared with, to explain it;
-    each None if the bundle does not tell it. model: predicts records whose cells were read by the contract; served_by:
-    `plan` or `pickle`; why: in words.
+    each None if the bundle does not tell it. served_by: `plan` or `pickle`; why: in words.
     """
 
     folder: Path
@@ -81,7 +80,7 @@ class Bundle:
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict the target, in its own unit, for each record, in order; however its values are written."""
-        return self.model([self.contract.read(record) for record in records])
+        return self.model(records)
 
 
 def installed_versions() -> dict[str, str]:
@@ -132,7 +131,7 @@ def load_bundle(folder: Path) -> Bundle:
     files = {name: _read_verified(folder / name, manifest) for name in names}
     read = Manifest.model_validate(manifest)
     golden = folder / "golden.json", files["golden.json"]
-    model, why = _planned(files[PLAN], golden) if PLAN in files else (None, read.without_plan)
+    model, why = _planned(files[PLAN], read.contract, golden) if PLAN in files else (None, read.without_plan)
     served_by: Literal["plan", "pickle"] = "plan" if model else "pickle"
     model = model or _unpickled(folder / "model.pkl", files["model.pkl"], read.contract, golden)
     told = (read.contract, read.intervals, read.typical and read.typical.read(read.contract))
@@ -141,10 +140,10 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def _planned(data: bytes, golden: tuple[Path, bytes]) -> tuple[Model | None, str]:
+def _planned(data: bytes, contract: Contract, golden: tuple[Path, bytes]) -> tuple[Model | None, str]:
     """The model of a plan, or None if it is not what it was where it was made; and why it serves or does not."""
     try:
-        model = read_plan(data).predict
+        model = read_plan(data, contract).predict
         _replay(model, PLAN, *golden)
         # a record that comes alone goes another way
         _replay(lambda records: [model([record])[0] for record in records], PLAN, *golden)
@@ -241,7 +240,7 @@ def _check_typical(bundle: Bundle) -> None:
         return
     where, log = f"{bundle.folder / 'manifest.json'}, typical", bundle.typical.scale == "log"
     try:
-        (answer,) = bundle.model([bundle.typical.record])
+        (answer,) = bundle.predict([bundle.typical.record])
     except Exception as error:
         raise BundleProblem(f"{where}: model.pkl cannot predict its record: {error!r}") from error
     if not math.isfinite(answer) or (log and answer <= 0):

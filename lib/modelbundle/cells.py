@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ TRUTHS = {"true": ("true", "t", "yes", "y", "on", "1"), "false": ("false", "f", 
 _TRUTH = {spelling: truth for truth, spellings in TRUTHS.items() for spelling in spellings}
 # A whole number with more digits is nobody's code: its text stays as it is, and 1e999999 is not written out.
 MAX_CODE_DIGITS = 100
+# Spellings of a column's categories whose reading is remembered.
+MAX_REMEMBERED = 1000
 # How pandas names the column without a name in which it saved a frame's index.
 _INDEX = re.compile(r"(Unnamed: \d+)?", re.ASCII)
 
@@ -98,11 +101,17 @@ def cell_reader(
 
 
 def _category_reader(values: Values, missing: frozenset[str]) -> Callable[[Any], Any]:
-    def read(value: Any) -> str | None:
+    def form(value: Any) -> str | None:
         if value is None or value != value or (isinstance(value, str) and value.strip() in missing):
             return None
         found = category(value, values)
         return None if found in missing else found
+
+    remembered = lru_cache(MAX_REMEMBERED)(form)  # a column holds the same few categories again and again
+
+    def read(value: Any) -> str | None:
+        short = type(value) is int or (type(value) is str and len(value) <= MAX_CODE_DIGITS)
+        return remembered(value) if short else form(value)
 
     return read
 
@@ -112,6 +121,8 @@ def _number_reader(missing: frozenset[str], decimal: str, thousands: str) -> Cal
     numbers = _numbers(decimal, thousands)
 
     def read(value: Any) -> Any:
+        if type(value) is float and value == value:
+            return None if value in gaps else value
         if isinstance(value, str):
             text = value.strip()
             if text in missing:

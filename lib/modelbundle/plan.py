@@ -25,6 +25,8 @@ from modelbundle.plan_trees import trees
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modelbundle.contract import Contract
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,7 +36,7 @@ class Plan:
     model: Model
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Predict the target, in its own unit, for each record, in order. A value that is None or absent is missing."""
+        """Predict the target, in its own unit, for each record, in order; however its values are written."""
         if len(records) == 1:
             try:
                 return [self.model.one(self.read.one(records[0]))]
@@ -66,8 +68,11 @@ def write_plan(description: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def read_plan(data: bytes) -> Plan:
-    """Read what write_plan wrote; raises ValueError, KeyError or TypeError if it is something else."""
+def read_plan(data: bytes, contract: Contract) -> Plan:
+    """Read what write_plan wrote of a pipeline with this contract, which says how cells are read.
+
+    Raises ValueError, KeyError or TypeError if it is something else.
+    """
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     described = json.loads(arrays["description"].tobytes())
@@ -80,7 +85,7 @@ def read_plan(data: bytes) -> Plan:
         return [with_arrays(item) for item in value] if isinstance(value, list) else value
 
     description = with_arrays(described)
-    return Plan(reader(description["read"]), _model(description["model"]))
+    return Plan(reader(description["read"], contract.readers), _model(description["model"]))
 
 
 def _model(node: Mapping[str, Any]) -> Model:

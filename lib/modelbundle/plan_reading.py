@@ -26,26 +26,27 @@ class Reader(NamedTuple):
     one: Callable[[Record], Row]
 
 
-def reader(read: Mapping[str, Any]) -> Reader:
-    """Make a reader from its description, of records that the contract has read: what is None or absent is missing."""
-    numbers = list(zip(read["numbers"], read["fill"], strict=True))
-    lookups = [(each["feature"], each["numbers"], each["fill"]) for each in read["lookups"]]
+def reader(read: Mapping[str, Any], cells: Mapping[str, Callable[[Any], Any]]) -> Reader:
+    """Make a reader from its description. cells: what reads the cells of each feature, as Contract.readers."""
+    numbers = [(name, cells[name], fill) for name, fill in zip(read["numbers"], read["fill"], strict=True)]
+    lookups = [(name := each["feature"], cells[name], each["numbers"], each["fill"]) for each in read["lookups"]]
     categories = [
-        (each["feature"], {**each["columns"], None: each["missing"]}, each["other"]) for each in read["categories"]
+        (name := each["feature"], cells[name], {**each["columns"], None: each["missing"]}, each["other"])
+        for each in read["categories"]
     ]
     products, zeros = read["products"], [0.0] * read["columns"]
     first = len(numbers) + len(lookups) + len(products)
 
     def one(record: Record) -> Row:
         get = record.get
-        row = [fill if (value := get(name)) is None or value != value else float(value) for name, fill in numbers]
-        for name, table, fill in lookups:
-            row.append(table.get(get(name), fill))
+        row = [fill if (value := cell(get(name))) is None else float(value) for name, cell, fill in numbers]
+        for name, cell, table, fill in lookups:
+            row.append(table.get(cell(get(name)), fill))
         for factors in products:
             row.append(math.prod([row[factor] for factor in factors]))
         row += zeros
-        for name, columns, other in categories:
-            column = columns.get(get(name), other)
+        for name, cell, columns, other in categories:
+            column = columns.get(cell(get(name)), other)
             if column is not None:
                 row[first + column] = 1.0
         return row
@@ -53,18 +54,17 @@ def reader(read: Mapping[str, Any]) -> Reader:
     def many(records: Sequence[Record]) -> Matrix:
         X = np.zeros((len(records), first + len(zeros)))
         filled = iter(X.T)
-        for name, fill in numbers:
-            cells = np.array([record.get(name) for record in records], dtype=float)  # None becomes NaN
-            next(filled)[:] = np.where(np.isnan(cells), fill, cells)
-        for name, table, fill in lookups:
-            next(filled)[:] = [table.get(record.get(name), fill) for record in records]
+        for name, cell, fill in numbers:
+            values = np.array([cell(record.get(name)) for record in records], dtype=float)  # None becomes NaN
+            next(filled)[:] = np.where(np.isnan(values), fill, values)
+        for name, cell, table, fill in lookups:
+            next(filled)[:] = [table.get(cell(record.get(name)), fill) for record in records]
         for factors in products:
             next(filled)[:] = X[:, factors].prod(axis=1)
-        for name, columns, other in categories:
-            for row, record in enumerate(records):
-                column = columns.get(record.get(name), other)
-                if column is not None:
-                    X[row, first + column] = 1.0
+        for name, cell, columns, other in categories:
+            found = [columns.get(cell(record.get(name)), other) for record in records]
+            known = [row for row, column in enumerate(found) if column is not None]
+            X[known, [first + found[row] for row in known]] = 1.0
         return X
 
     return Reader(many, one)

@@ -48,7 +48,7 @@ def make_plan(pipeline: Pipeline, contract: Contract, table: pd.DataFrame, seed:
 def largest_difference(plan: bytes, pipeline: Pipeline, contract: Contract, records: Sequence[Record]) -> float:
     """How far apart plan and pipeline are at most, as a share of the prediction; asked for all, and for each alone."""
     expected = np.asarray(pipeline.predict(records_to_frame(records, contract)), dtype=float)
-    predict = read_plan(plan).predict
+    predict = read_plan(plan, contract).predict
     found = np.array([predict(records), [alone for record in records for alone in predict([record])]])
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -91,7 +91,7 @@ def test_a_plan_answers_as_its_pipeline(name: str):
     pipeline, plan = planned(name)
     records = houses()
 
-    assert answers(read_plan(plan), records) == pytest.approx(
+    assert answers(read_plan(plan, contract()), records) == pytest.approx(
         list(pipeline.predict(records_to_frame(records, contract()))), rel=1e-9
     )
 
@@ -107,7 +107,7 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(
         monkeypatch.setattr(plan_trees, "plan_compiled", None)
 
     assert len(records) >= 8
-    assert list(read_plan(plan).predict(records)) == pytest.approx(
+    assert list(read_plan(plan, contract()).predict(records)) == pytest.approx(
         list(pipeline.predict(records_to_frame(records, contract()))), rel=1e-12
     )
 
@@ -116,17 +116,17 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(
 @pytest.mark.parametrize("name", ["svr", "rbf", "matern_three_halves", "forest", "boosting", "histograms"])
 def test_without_what_is_compiled_it_answers_the_same(name: str, monkeypatch: pytest.MonkeyPatch):
     _, plan = planned(name)
-    compiled = answers(read_plan(plan), houses())
+    compiled = answers(read_plan(plan, contract()), houses())
     monkeypatch.setattr(plan_models, "plan_compiled", None)
     monkeypatch.setattr(plan_trees, "plan_compiled", None)
 
-    assert answers(read_plan(plan), houses()) == pytest.approx(compiled, rel=1e-12)
+    assert answers(read_plan(plan, contract()), houses()) == pytest.approx(compiled, rel=1e-12)
 
 
 def test_a_target_that_is_not_logged_is_answered_too():
     pipeline, plan = planned("linear", "none")
 
-    assert answers(read_plan(plan), houses()) == pytest.approx(
+    assert answers(read_plan(plan, contract()), houses()) == pytest.approx(
         list(pipeline.predict(records_to_frame(houses(), contract()))), rel=1e-9
     )
 
@@ -134,6 +134,6 @@ def test_a_target_that_is_not_logged_is_answered_too():
 @pytest.mark.parametrize("name", ["svr", "rbf", "forest"])
 def test_a_long_batch_is_answered_as_its_parts(name: str):
     """What takes much memory at once goes through in pieces."""
-    model, records = read_plan(planned(name)[1]), houses() * 30
+    model, records = read_plan(planned(name)[1], contract()), houses() * 30
 
     assert np.array_equal(model.predict(records), model.predict(records[:48]) * 30)

@@ -93,7 +93,7 @@ def test_it_answers_as_the_pickle_does(name: str, table: pd.DataFrame, contract:
 
     assert reason == ""
     assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
-    model = read_plan(plan)
+    model = read_plan(plan, contract)
     alone = [model.predict([record])[0] for record in records]
     assert alone == pytest.approx(model.predict(records), rel=1e-12)
 
@@ -106,7 +106,7 @@ def test_where_arithmetic_overflows_one_record_and_several_are_answered_alike_an
 ):
     plan, _ = make_plan(fitted(name, table, contract, engineered=ENGINEERED), contract, table)
     record = records_of(table, contract)[0] | {"Area": area, "Cellar": 1e300}
-    model = read_plan(plan)
+    model = read_plan(plan, contract)
 
     assert model.predict([record] * 2) == pytest.approx(model.predict([record]) * 2, rel=1e-12, nan_ok=True)
 
@@ -118,7 +118,7 @@ def test_far_from_all_points_one_record_and_several_are_answered_alike(
 ):
     """Squares of numbers overflow long before the numbers do."""
     plan, _ = make_plan(fitted(name, table, contract, engineered=ENGINEERED), contract, table)
-    usual, model = records_of(table, contract)[0], read_plan(plan)
+    usual, model = records_of(table, contract)[0], read_plan(plan, contract)
     records = [usual | {"Area": float(area)} for area in np.logspace(50, 308, 1000)]
 
     assert model.predict(records) == pytest.approx([model.predict([it])[0] for it in records], rel=1e-12, nan_ok=True)
@@ -133,7 +133,7 @@ def test_a_number_that_was_0_or_1_in_training_may_be_another(table: pd.DataFrame
     plan, _ = make_plan(pipeline, smaller, binary)
     records = [{"Area": 2.0, "Cellar": value} for value in (0.0, 0.5, 1.0, 2.0)]
 
-    assert len(set(read_plan(plan).predict(records))) == 4
+    assert len(set(read_plan(plan, smaller).predict(records))) == 4
     assert largest_difference(plan, pipeline, smaller, records) <= RELATIVE
 
 
@@ -195,7 +195,7 @@ def test_trees_whose_paths_would_leave_the_nodes_or_never_end_are_refused(
     description = describe(fitted("forest", table, contract), contract)
 
     with pytest.raises(ValueError, match="no nodes ahead"):
-        read_plan(write_plan(changed(description, part, value)))
+        read_plan(write_plan(changed(description, part, value)), contract)
 
 
 @pytest.mark.parametrize("part", ["nodes", "roots"])
@@ -204,18 +204,19 @@ def test_a_forest_without_a_tree_is_refused(part: str, table: pd.DataFrame, cont
     description["model"]["model"][part] = description["model"]["model"][part][:0]
 
     with pytest.raises(ValueError, match="no tree"):
-        read_plan(write_plan(description))
+        read_plan(write_plan(description), contract)
 
 
 @pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
 def test_a_row_that_is_too_short_is_an_error(table: pd.DataFrame, contract: Contract):
     description = describe(fitted("forest", table, contract), contract)
-    beyond = read_plan(write_plan(changed(description, "feature", 10**6)))
+    beyond = read_plan(write_plan(changed(description, "feature", 10**6)), contract)
 
     with pytest.raises(ValueError, match="expected 1000001 cells"):
         beyond.model.one([0.0] * 20)
+    kernel = write_plan(describe(fitted("svr", table, contract), contract))
     with pytest.raises(ValueError, match="not as many"):
-        read_plan(write_plan(describe(fitted("svr", table, contract), contract))).model.one([0.0] * 200)
+        read_plan(kernel, contract).model.one([0.0] * 200)
 
 
 @pytest.mark.run
@@ -243,7 +244,7 @@ def test_a_target_that_is_not_logged_may_be_negative(table: pd.DataFrame, contra
     negative, contract = table.assign(Price=table["Price"] - 200_000), with_limits(contract, None, None)
     plan, _ = make_plan(fitted("svr", negative, contract, "none"), contract, negative)
 
-    assert min(read_plan(plan).predict(records_of(negative, contract))) < 0
+    assert min(read_plan(plan, contract).predict(records_of(negative, contract))) < 0
 
 
 def with_limits(contract: Contract, low: float | None, high: float | None) -> Contract:
@@ -262,10 +263,10 @@ def test_limits_of_the_target_hold_in_plan_and_pickle_alike(
     pipeline = fitted(name, table, inside, "none")
     plan, reason = make_plan(pipeline, inside, table)
     records = records_of(table, inside)
-    answers = [read_plan(plan).predict([record])[0] for record in records]
+    answers = [read_plan(plan, inside).predict([record])[0] for record in records]
 
     assert reason == ""
-    assert answers == pytest.approx(read_plan(plan).predict(records), rel=1e-12)
+    assert answers == pytest.approx(read_plan(plan, inside).predict(records), rel=1e-12)
     assert answers == pytest.approx(pipeline.predict(records_to_frame(records, inside)), rel=1e-12)
     assert {low, high} - {None} <= set(answers)
     assert (low or -math.inf) <= min(answers) < max(answers) <= (high or math.inf)
@@ -288,7 +289,7 @@ def test_60_and_its_spellings_and_gaps_are_read_as_the_frame_reads_them(table: p
     gaps.append({**usual, "Zone": math.nan, "Cellar": math.nan})
 
     for records in (written, gaps):
-        assert len(set(read_plan(plan).predict([contract.read(record) for record in records]))) == 1
+        assert len(set(read_plan(plan, contract).predict(records))) == 1
 
 
 @pytest.mark.parametrize(
@@ -333,11 +334,15 @@ def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFra
     (tmp_path / "plan.npz").write_bytes(plan)
     records = records_of(table, contract)[:3]
     (tmp_path / "records.json").write_text(json.dumps(records))
+    (tmp_path / "contract.json").write_text(contract.model_dump_json())
     program = (
         "import sys, json, pathlib\n"
         "sys.modules.update(pandas=None, sklearn=None, scipy=None, joblib=None)\n"
+        "from modelbundle.contract import Contract\n"
         "from modelbundle.plan import read_plan\n"
-        "print(json.dumps(read_plan(pathlib.Path('plan.npz').read_bytes()).predict(json.load(open('records.json')))))"
+        "contract = Contract.model_validate_json(pathlib.Path('contract.json').read_bytes())\n"
+        "plan = read_plan(pathlib.Path('plan.npz').read_bytes(), contract)\n"
+        "print(json.dumps(plan.predict(json.load(open('records.json')))))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -345,7 +350,7 @@ def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFra
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == read_plan(plan).predict(records)
+    assert json.loads(done.stdout) == read_plan(plan, contract).predict(records)
 
 
 @pytest.mark.run
@@ -373,4 +378,4 @@ def test_every_default_candidate_is_planned_to_the_last_bits(name: str, full: An
 
     assert reason == ""
     assert largest_difference(plan, pipeline, contract, records) <= RELATIVE
-    assert np.isfinite(read_plan(plan).predict(usual)).all()
+    assert np.isfinite(read_plan(plan, contract).predict(usual)).all()
