@@ -166,6 +166,13 @@ def test_pages_run_and_load_nothing_but_what_the_app_serves(client: FlaskClient,
         assert not re.search(r"<script>|<style|style=|\son\w+=|https?://(?!localhost)", answer.text.split("<main>")[0])
 
 
+@pytest.mark.parametrize("path", ["/favicon.ico", "/static/icon.svg"])
+def test_the_icon_is_served_under_its_old_name_too(client: FlaskClient, path: str):
+    with client.get(path) as answer:
+        assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+        assert "<svg" in answer.text
+
+
 def test_a_report_may_run_nothing_and_leads_back(client: FlaskClient):
     answer = client.get("/report")
 

@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -51,12 +52,18 @@ class Reached:
     def tests(self, mutation: Mutation) -> list[str]:
         """The tests that might notice, quick ones first.
 
-        What runs at import may be noticed by whatever reaches the module.
+        What runs at import may be noticed by whatever reaches the module, and by all tests of a file that names it.
         """
         found = self.data.contexts_by_lineno(str(self.checkout / mutation.path))
         wanted = [found.get(line, []) for line in mutation.lines] if mutation.in_function else found.values()
         contexts = {context for line in wanted for context in line} - {""}
         chosen = [it for it in self.seconds if it in contexts or {f"@{name}" for name in self.fixtures[it]} & contexts]
+        if not mutation.in_function:
+            *_, package, module = Path(mutation.path).with_suffix("").parts
+            named = re.compile(rf"^ *(from|import) {package}\b.*\b{module}\b", re.MULTILINE)
+            files = dict.fromkeys(test.partition("::")[0] for test in self.seconds)
+            naming = {file for file in files if named.search((self.checkout / file).read_text(encoding="utf-8"))}
+            chosen = [it for it in self.seconds if it in chosen or it.partition("::")[0] in naming]
         return sorted(chosen, key=self.seconds.get)
 
 

@@ -112,10 +112,12 @@ def test_every_excuse_is_for_something_that_can_be_turned_and_says_why():
 SMALL = {
     "lib/training/__init__.py": "",
     "app/__init__.py": "",
-    "lib/training/sizes.py": "def half(a):\n    return a / 2\n\n\ndef never_asked(a):\n    return a + 1\n",
+    "lib/training/sizes.py": "DAYS = 7\n\n\ndef half(a):\n    return a / 2\n\n\n"
+    "def never_asked(a):\n    return a + 1\n",
     "app/loop.py": "def count(to):\n    while to > 0:\n        to -= 1\n    return 'done'\n",
-    "tests/test_sizes.py": "from training.sizes import half\nfrom app.loop import count\n\n\n"
-    "def test_half():\n    assert half(6) == 3\n\n\ndef test_count():\n    assert count(2) == 'done'\n",
+    "tests/test_sizes.py": "from training.sizes import DAYS, half\nfrom app.loop import count\n\n\n"
+    "def test_half():\n    assert half(6) == 3\n\n\ndef test_days():\n    assert DAYS == 7\n\n\n"
+    "def test_count():\n    assert count(2) == 'done'\n",
     "pyproject.toml": '[tool.pytest.ini_options]\naddopts = ["--import-mode=importlib"]\n'
     'markers = ["run", "image", "slow"]\n',
 }
@@ -137,6 +139,7 @@ def test_what_no_test_notices_is_printed_and_decides_the_exit_status(tmp_path: P
     ]
 
     assert [it.returncode for it in done] == [0, 1], done[0].stdout + done[0].stderr
-    assert "survived: lib/training/sizes.py:6: return a + 1\n          'a + 1' became 'a - 1'" in done[1].stdout
+    assert "survived: lib/training/sizes.py:9: return a + 1\n          'a + 1' became 'a - 1'" in done[1].stdout
     assert "'a / 2'" not in done[1].stdout
+    assert "'7' became" not in done[1].stdout, "a test that runs no line of the module may notice what it holds"
     assert "'to -= 1' became" not in done[0].stdout, "an endless loop is noticed"

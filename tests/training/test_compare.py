@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.compare import Choice, Ranked, choose, paired_difference, with_failed_members
+from training.compare import Choice, Ranked, choose, listed, paired_difference, with_failed_members
 from training.metrics import describe
 from training.problems import CandidateFailed
 from training.recipe import Candidate
@@ -187,3 +187,11 @@ def test_a_blend_that_failed_by_itself_keeps_its_own_reason():
     results = {"a": result(0, failed="no"), "blend": result(0, failed="its own")}
 
     assert with_failed_members(results, candidates)["blend"]["failed"] == "its own"
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [([], ""), (["svr"], "svr"), (["svr", "ridge"], "svr and ridge"), (["a", "b", "c", "d"], "a, b, c and d")],
+)
+def test_names_are_listed_as_a_sentence_lists_them(names: list[str], written: str):
+    assert listed(names) == written

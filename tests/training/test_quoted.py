@@ -75,6 +75,13 @@ def test_a_score_of_at_most_1_has_a_range_below_1():
     assert found["low"] < found["value"] < found["high"] < 1
 
 
+def test_a_score_without_bounds_has_its_range_on_both_sides():
+    """R² of 1 and above leaves no ratio to take: differences of draws are added."""
+    found = quoted._range(R2, 1.0, np.array([[0.5, 0.4], [0.5, 0.5], [0.5, 0.6]] * 20))
+
+    assert (found["value"], found["low"], found["high"]) == (1.0, pytest.approx(0.9), pytest.approx(1.1))
+
+
 def test_the_holdout_is_among_the_records_that_the_range_is_drawn_from():
     random = np.random.default_rng(6)
     holdout, unseen = lines(random, 40), lines(random, 40)

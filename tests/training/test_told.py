@@ -1,0 +1,114 @@
+"""What a run says in the terminal, without a run."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modelbundle.digests import digest_bytes
+from training import check, graph, run
+from training.conf import load_conf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESULTS = {
+    "warning": "",
+    "ranking_lines": ["candidate  RMSE", "ridge         3"],
+    "reason": "ridge has the lowest mean RMSE.",
+    "holdout_text": "RMSE 4",
+}
+
+
+def told(folder: Path, monkeypatch: pytest.MonkeyPatch, **results: Any) -> list[str]:
+    monkeypatch.setattr(graph, "ROOT", folder)
+    bundle = folder / "runs" / "smoke" / "04_compare" / "bundle"
+    bundle.mkdir(parents=True)
+    (bundle / "manifest.json").write_bytes(b"{}")
+    (bundle.parent / "results.json").write_text(json.dumps(RESULTS | results))
+    return run.summary(load_conf("conf/smoke.yaml")).splitlines()
+
+
+def test_a_run_ends_with_the_ranking_the_winner_and_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lines = told(tmp_path, monkeypatch)
+
+    assert [line for line in lines if line] == [
+        f"{load_conf('conf/smoke.yaml').title}: ranking, mean over the folds",
+        "  candidate  RMSE",
+        "  ridge         3",
+        "Winner: ridge has the lowest mean RMSE.",
+        "On the hold-out: RMSE 4",
+        f"Bundle: runs/smoke/models/{digest_bytes(b'{}')}",
+        f"Report: {tmp_path}/reports/smoke/report.html",
+    ]
+
+
+def test_a_warning_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert told(tmp_path, monkeypatch, warning="Do not rely on this model.")[:2] == ["", "Do not rely on this model."]
+
+
+def test_what_was_published_is_known_by_the_registrys_pointer(tmp_path: Path):
+    (tmp_path / "current").write_text("a version\n")
+
+    assert run._text(tmp_path / "current") == "a version\n"
+    assert run._text(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("task", "shown"),
+    [("notebook:03_train-svr", "03_train-svr"), ("report:04_compare", "page 04_compare"), ("report", "page report"),
+     ("search:blend", "page blend"), ("audit", "page audit"), ("publish", "publish")],
+)  # fmt: skip
+def test_a_step_is_called_by_what_it_makes(task: str, shown: str):
+    assert run._shown(task) == shown
+
+
+def test_a_step_is_told_when_it_starts_and_ends_and_a_failure_with_its_reason(capsys: pytest.CaptureFixture[str]):
+    reporter, step = run.Reporter(None, {}), SimpleNamespace(name="notebook:01_explore", actions=["it"])
+    reporter.execute_task(step)
+    reporter.add_success(step)
+    reporter.execute_task(SimpleNamespace(name="report:01_explore", actions=["it"]))
+    reporter.execute_task(SimpleNamespace(name="report", actions=[]))
+    reporter.add_success(SimpleNamespace(name="report", actions=[]))
+    reporter.add_failure(step, SimpleNamespace(get_msg=lambda: "no such file\n"))
+    reporter.add_failure(SimpleNamespace(name="notebook:left out"), SimpleNamespace(get_msg=lambda: "unmet"))
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [line.split(" s  ")[1].split()[:2] for line in lines] == [
+        ["▶", "01_explore"], ["✓", "01_explore"], ["✗", "01_explore"],
+    ]  # fmt: skip
+    assert float(lines[1].split()[-2]) < 10, "seconds that the step took"
+    assert reporter.executed == ["notebook:01_explore"]
+    assert reporter.failures == [("notebook:01_explore", "no such file")]
+    assert run.Reporter.last is reporter
+
+
+def test_a_damaged_memory_is_removed_and_a_sound_one_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    sound, damaged = tmp_path / "sound", tmp_path / "damaged"
+    sound.write_text("{}")
+    damaged.write_text('{"half')
+    for memory in (sound, damaged, tmp_path / "none"):
+        run._forget_if_damaged(memory)
+
+    assert (sound.exists(), damaged.exists()) == (True, False)
+    assert capsys.readouterr().err == f"{damaged} is damaged and was removed: every notebook runs again\n"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "status", "said"),
+    [("sklearn.linear_model.Ridge", 0, ""), ("sklearn.linear_model.Rigde", 1, "Rigde")],
+)
+def test_the_check_of_a_configuration_says_what_is_wrong(
+    estimator: str, status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+):
+    conf = tmp_path / "mine.yaml"
+    conf.write_text(f"extends: {graph.ROOT}/conf/smoke.yaml\ncandidates:\n  mine:\n    estimator: {estimator}\n")
+    monkeypatch.setattr("sys.argv", ["check", str(conf)])
+
+    assert check.main() == status
+    told = capsys.readouterr().out
+    assert said in told
+    assert bool(told) == bool(status)
