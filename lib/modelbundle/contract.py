@@ -35,7 +35,7 @@ class Column(BaseModel):
     maximum: float | None = None
     values: Values = "text"
     categories: tuple[str, ...] | None = None
-    example: float | int | str | None = None
+    example: bool | float | int | str | None = None
     seen_minimum: float | None = None
     seen_maximum: float | None = None
     seen_categories: tuple[str, ...] | None = None
@@ -69,7 +69,7 @@ class Column(BaseModel):
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         return self
 
-    def usual_value(self) -> float | int | str | None:
+    def usual_value(self) -> bool | float | int | str | None:
         """The example, or else a value that training saw; None where neither is known."""
         if self.example is not None:
             return self.example

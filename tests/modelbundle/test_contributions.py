@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from modelbundle.contributions import Contributions, Typical, contributions, in_whole_units, most_rows
+from modelbundle.contributions import Contributions, Typical, _orders, contributions, in_whole_units, most_rows
 from modelbundle.frame import records_to_frame
 from training.candidates import build_pipeline
 from training.recipe import Candidate
@@ -196,6 +196,14 @@ def test_no_more_rows_are_predicted_than_told(count: int):
     contributions(lambda asked: rows.extend(asked) or [0] * len(asked), [dict.fromkeys(names, 1)], names, typical)
 
     assert len(rows) == most_rows(count) <= max(6 * (count - 1) + 2, 2)
+
+
+def test_orders_begin_evenly_apart_and_each_is_walked_both_ways():
+    orders = _orders(11)
+
+    assert [order[0] for order in orders[::2]] == [0, 4, 7]
+    assert [order[::-1] for order in orders[::2]] == orders[1::2]
+    assert {frozenset(order) for order in orders} == {frozenset(range(11))}
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from modelbundle.intervals import Intervals
-from training.calibrate import calibrate, with_held_out_intervals, with_intervals
+from training.calibrate import _rounded, calibrate, with_held_out_intervals, with_intervals
 from training.segments import inside
 
 LEVEL = 0.9
@@ -130,3 +130,13 @@ def test_coverage_is_measured_with_the_intervals_that_are_served():
 
     assert limited["low"].min() == 0
     assert inside(limited).equals(inside(with_held_out_intervals(table, LEVEL, "none", 0)))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_rounding_keeps_six_digits_of_what_tells_places_apart(size: float):
+    apart, equal = np.array([1.23456789, 2.3456789]) * size, np.array([1.23456789] * 2) * size
+
+    for values in (apart, equal):
+        assert _rounded(values) == pytest.approx(values.tolist(), rel=1e-5)
+        assert _rounded(values) != values.tolist()
+    assert _rounded(np.array([1e9 + 0.125, 1e9 + 0.25])) == [1e9 + 0.125, 1e9 + 0.25]

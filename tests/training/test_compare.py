@@ -195,3 +195,7 @@ def test_a_blend_that_failed_by_itself_keeps_its_own_reason():
 )
 def test_names_are_listed_as_a_sentence_lists_them(names: list[str], written: str):
     assert listed(names) == written
+
+
+def test_who_is_alone_has_no_lead():
+    assert chosen(linear=result(50)).reason == "linear has the lowest mean RMSE over the folds, 50 USD."

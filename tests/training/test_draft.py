@@ -148,6 +148,7 @@ def test_truth_values_are_drafted_as_such(tmp_path: Path, pair: str):
     ]
 
     assert (zone.values, zone.categories) == ("truth", ("false", "true"))
+    assert isinstance(zone.example, bool), "as JSON writes it"
 
 
 def test_a_missing_cell_that_could_be_a_category_gets_a_remark(tmp_path: Path):

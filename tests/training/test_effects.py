@@ -159,7 +159,10 @@ def test_a_feature_of_one_value_has_no_effect_to_draw(
 ):
     X, _ = features_and_target(table, contract)
 
-    assert effect(fitted, X.assign(Cellar=values), "Cellar", contract, seed=0).empty
+    lines = effect(fitted, X.assign(Cellar=values), "Cellar", contract, seed=0)
+
+    assert lines.empty
+    assert list(lines) == ["average", "low", "high"]
 
 
 def test_the_parts_of_a_prediction_add_up(fitted: Pipeline, contract: Contract, table: pd.DataFrame):

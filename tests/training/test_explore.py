@@ -177,3 +177,13 @@ def test_what_tames_the_strongest_row_is_told():
         "With plain numbers the strongest row has a leverage of **0.90** of at most 1; "
         "the variant scaled brings the largest down to **0.30**."
     )
+
+
+@pytest.mark.parametrize(
+    ("alike", "told"),
+    [([0, 1, 2], "No two records are equal in features and target."),
+     ([0, 1, 1, 2], "**2 records are equal to another one** in features and target, in 1 set."),
+     ([0, 1, 1, 2, 0, 0, 3], "**5 records are equal to another one** in features and target, in 2 sets.")],
+)  # fmt: skip
+def test_equal_records_are_counted_with_their_sets(alike: list[int], told: str):
+    assert explore.tell_equal(np.array(alike)).startswith(told)

@@ -174,13 +174,13 @@ def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
         assert bool(found) == (compiler == "cc" and CAN_COMPILE)
 
 
-LAST = 10**9  # of two children the second would lie beyond it
+LAST, END = 10**8, 10**9  # stand for the numbers of the last node, and of none
 
 
 def changed(description: dict[str, Any], part: str, value: int) -> dict[str, Any]:
-    """The description of a forest with other children, features or roots; LAST is the number of the last node."""
+    """The description of a forest with other children, features or roots."""
     trees = description["model"]["model"]
-    value = len(trees["nodes"]) - 1 if value == LAST else value
+    value = {LAST: len(trees["nodes"]) - 1, END: len(trees["nodes"])}.get(value, value)
     trees = trees | {name: trees[name].copy() for name in ("nodes", "roots")}
     if part == "roots":
         trees["roots"][1] = value
@@ -191,7 +191,16 @@ def changed(description: dict[str, Any], part: str, value: int) -> dict[str, Any
 
 @pytest.mark.parametrize(
     ("part", "value"),
-    [("child", 1), ("child", -1), ("child", LAST), ("child", 10**6), ("feature", -1), ("roots", -1), ("roots", 10**6)],
+    [
+        ("child", 1),
+        ("child", -1),
+        ("child", LAST),
+        ("child", 10**6),
+        ("feature", -1),
+        ("roots", -1),
+        ("roots", END),
+        ("roots", 10**6),
+    ],
 )
 def test_trees_whose_paths_would_leave_the_nodes_or_never_end_are_refused(
     part: str, value: int, table: pd.DataFrame, contract: Contract

@@ -77,9 +77,10 @@ def test_a_score_of_at_most_1_has_a_range_below_1():
 
 def test_a_score_without_bounds_has_its_range_on_both_sides():
     """R² of 1 and above leaves no ratio to take: differences of draws are added."""
-    found = quoted._range(R2, 1.0, np.array([[0.5, 0.4], [0.5, 0.5], [0.5, 0.6]] * 20))
+    others = np.linspace(-0.5, 1.5, 2001)
+    found = quoted._range(R2, 1.0, np.column_stack([np.full(2001, 0.5), others]))
 
-    assert (found["value"], found["low"], found["high"]) == (1.0, pytest.approx(0.9), pytest.approx(1.1))
+    assert found == {"value": 1.0, "low": pytest.approx(0.05), "high": pytest.approx(1.95)}, "95 % of them lie within"
 
 
 def test_the_holdout_is_among_the_records_that_the_range_is_drawn_from():

@@ -55,8 +55,9 @@ def test_the_feature_that_tells_errors_apart_is_found_whatever_the_rare_ones_do(
     rows = 240
     X = pd.DataFrame({"dull": ["x"] * 228 + ["odd"] * 12, "telling": ["good", "bad"] * 120})
     error = np.where(X["telling"] == "bad", 9.0, 1.0) + np.where(X["dull"] == "odd", 10.0, 0.0)
-    found = widest_apart(pd.DataFrame({"predicted": error, "actual": 0.0}), X, ["dull", "telling"])
+    too_much = 1000.0 + error * np.tile([1.0, 1.0, -1.0, -1.0], rows // 4)
+    found = widest_apart(pd.DataFrame({"predicted": too_much, "actual": 1000.0}), X, ["dull", "telling"])
 
     assert list(found) == ["telling"]
     assert len(found["telling"]) == rows
-    assert widest_apart(pd.DataFrame({"predicted": error, "actual": 0.0}), X, []) == {}
+    assert widest_apart(pd.DataFrame({"predicted": too_much, "actual": 1000.0}), X, []) == {}

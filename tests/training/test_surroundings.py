@@ -29,6 +29,7 @@ def test_an_environment_without_people_has_the_projects_settings_and_nobodys_own
     kept = {name for name, value in theirs.items() if found.get(name) == value}
     assert kept == {"HOME", "TMPDIR", "TZ", "PYTHONPATH"}, "where code is stays: it is no setting"
     assert {found[f"{library}_NUM_THREADS"] for library in ("OMP", "OPENBLAS", "MKL")} == {"1"}
+    assert found["PYTHONHASHSEED"] == "0", "or sets would have another order in each run"
     assert found["PATH"] == os.environ["PATH"]
     assert found["IPYTHONDIR"].startswith(str(tmp_path))
 

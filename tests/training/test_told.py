@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from modelbundle.digests import digest_bytes
 from training import check, graph, run
 from training.conf import load_conf
+from training.problems import RunProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +114,24 @@ def test_the_check_of_a_configuration_says_what_is_wrong(
     told = capsys.readouterr().out
     assert said in told
     assert bool(told) == bool(status)
+
+
+@pytest.mark.parametrize(("asked", "job"), [([], "_run"), (["--tune"], "_tune"), (["--audit"], "_audit")])
+def test_the_exit_status_is_that_of_what_was_asked_for(asked: list[str], job: str, monkeypatch: pytest.MonkeyPatch):
+    for status, each in enumerate(("_run", "_tune", "_audit"), 5):
+        monkeypatch.setattr(run, each, lambda *_, status=status: status)
+
+    assert run.main(["conf/smoke.yaml", *asked]) == {"_run": 5, "_tune": 6, "_audit": 7}[job]
+
+
+def test_a_second_run_in_the_same_checkout_is_told_which_process_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".lock").write_text("an earlier one")
+
+    with run._only_run():
+        pass
+    with run._only_run(), pytest.raises(RunProblem, match=rf"\(process {os.getpid()}\)"), run._only_run():
+        pass

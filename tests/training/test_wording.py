@@ -123,6 +123,8 @@ def test_the_worst_case_is_told_by_the_two_parts_that_moved_it_most():
     [
         (RMSE, [[500, 500], [300.0, 301.0], [200.0, 202.0]], "the mean RMSE is still helped by **99.5 USD**."),
         (RMSE, [[300, 500], [310, 480]], "the mean RMSE changed by no more than chance between folds: **5 USD**."),
+        (RMSE, [[300] * 4, [295, 290, 297, 286]], "the mean RMSE is still helped by **8 USD**."),
+        (RMSE, [[300] * 4, [300, 290, 297, 286]], "the mean RMSE is still helped by **6.75 USD**."),
         (R2, [[0.5, 0.5], [0.7, 0.72]], "the mean R² is still helped by **0.2100**."),
         (R2, [[0.7, 0.72], [0.5, 0.5]], "the mean R² changed by no more than chance between folds: **0.2100**."),
         (RMSE, [[300.0, 500.0]], "One size of training set says nothing about more data."),
