@@ -206,3 +206,29 @@ def test_a_thousand_unknown_names_are_no_thousand_faults():
 
 def test_a_colon_in_a_text_looks_like_a_name_too_many_and_costs_a_closer_look():
     assert read_at_once(b'{"Zone": "RL: low"}') is None
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("values", ["text", "truth"])
+def test_the_schema_of_a_category_says_what_may_be_sent(required: bool, values: str):
+    zone = {"kind": "categorical", "values": values, "required": required}
+    contract = Contract.model_validate({"columns": {"Zone": zone, "Price": PRICE}})
+    kinds = [kind["type"] for kind in record_type(contract).json_schema()["properties"]["Zone"]["anyOf"]]
+
+    assert kinds == ["string", "integer"] + ["boolean"] * (values == "truth") + ["null"] * (not required)
+
+
+@pytest.mark.parametrize(("sent", "expected"), [("zoen", "Zone"), ("Garden", "no such field")])
+def test_an_unknown_field_is_answered_with_the_one_that_may_be_meant(sent: str, expected: str):
+    (fault,) = faults({"Zone": {"kind": "categorical"}}, {sent: 1})
+
+    assert fault["expected"] == expected
+    assert fault["detail"].endswith("; did you mean Zone?") == (expected == "Zone")
+
+
+@pytest.mark.parametrize(("length", "shown"), [(78, 80), (79, 80), (1000, 80)])
+def test_what_came_is_shown_in_80_characters(length: int, shown: int):
+    (fault,) = faults({"Area": {"kind": "numeric"}}, {"Area": "x" * length})
+
+    assert len(fault["got"]) == shown
+    assert fault["got"].endswith('x"' if length == 78 else "x…")

@@ -163,6 +163,7 @@ def test_pages_run_and_load_nothing_but_what_the_app_serves(client: FlaskClient,
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert {answer.headers[f"Cross-Origin-{it}-Policy"] for it in ("Opener", "Resource")} == {"same-origin"}
         assert not re.search(r"<script>|<style|style=|\son\w+=|https?://(?!localhost)", answer.text.split("<main>")[0])
 
 

@@ -131,6 +131,16 @@ def test_a_target_that_is_not_logged_is_answered_too():
     )
 
 
+def test_a_linear_model_of_splines_has_one_polynomial_a_number():
+    """Weighing each basis by itself would give the same, and take several times as long."""
+    model = describe(planned("linear")[0], contract())["model"]["model"]
+    numbers = len(contract().numeric) + len(ENGINEERED)
+
+    assert model["steps"][-1]["pieces"].shape[-1] == 1
+    assert len(model["steps"][-1]["knots"]) == numbers
+    assert list(model["model"]["coefficients"][:numbers]) == [1.0] * numbers
+
+
 @pytest.mark.parametrize("name", ["svr", "rbf", "forest"])
 def test_a_long_batch_is_answered_as_its_parts(name: str):
     """What takes much memory at once goes through in pieces."""

@@ -135,3 +135,20 @@ def test_a_second_run_in_the_same_checkout_is_told_which_process_is_at_work(
         pass
     with run._only_run(), pytest.raises(RunProblem, match=rf"\(process {os.getpid()}\)"), run._only_run():
         pass
+
+
+@pytest.mark.parametrize(("status", "shown"), [(0, True), (1, False)])
+def test_a_search_or_an_audit_that_went_well_says_what_it_found(
+    status: int, shown: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(graph, "ROOT", tmp_path)
+    (tmp_path / "runs/house_prices/audit").mkdir(parents=True)
+    (tmp_path / "runs/house_prices/audit/results.json").write_text('{"told": "It held in 9 of 10."}')
+    monkeypatch.setattr(run, "_do", lambda *_: SimpleNamespace(status=status))
+
+    conf = "conf/house_prices.yaml"
+
+    assert run._tune(conf, 1) == run._audit(load_conf(conf), conf, 1) == status
+    told = capsys.readouterr().out
+    assert ("Found: conf/house_prices.tuned.yaml; review it" in told) == shown
+    assert (f"It held in 9 of 10.\nReport: {tmp_path}/reports/house_prices/report/audit.html" in told) == shown

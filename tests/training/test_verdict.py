@@ -132,6 +132,33 @@ def test_the_card_says_what_it_is_for_and_how_to_contest_it(facts: dict[str, Any
     assert "| Area (sq ft) | numeric | yes | 1 to 9 |" in card
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (None, None, None),
+        (0.0, None, "at least 0"),
+        (None, 9.5, "at most 9.5"),
+        (0.0, 9.5, "at least 0 and at most 9.5"),
+    ],
+)
+def test_the_card_says_within_which_limits_answers_keep(
+    low: float | None, high: float | None, told: str | None, facts: dict[str, Any], contract: Contract
+):
+    price = contract.columns["Price"].model_copy(update={"minimum": low, "maximum": high})
+    card = model_card(facts, Contract(columns=contract.columns | {"Price": price}), ERRORS, "")
+
+    assert (f"- Price is {told}: predictions and intervals keep to that." in card) == bool(told)
+    assert card.count("predictions and intervals keep to that") == bool(told)
+
+
+def test_the_card_counts_equal_records_where_there_are_any(facts: dict[str, Any], contract: Contract):
+    some = facts | {"data": facts["data"] | {"equal_rows": 1200}}
+    told = "1,200 records are equal to another one in all that the model reads; no split parts them."
+
+    assert told in model_card(some, contract, ERRORS, "")
+    assert "equal to another one" not in model_card(facts, contract, ERRORS, "")
+
+
 def test_the_card_tells_gaps_and_what_was_left_out(facts: dict[str, Any], contract: Contract):
     other = copy.deepcopy(facts)
     other["data"] |= {"missing_cells": {"Area": 3, "Zone": 0}, "left_out_columns": ["Street", "Alley"]}
