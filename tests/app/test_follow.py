@@ -7,6 +7,7 @@ import shutil
 import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -312,7 +313,9 @@ def test_the_first_bundle_says_what_a_server_is_for_that_began_without_one(tmp_p
     assert "holds a model of 'small'" in readyz(app)[1]["refused"]["reason"]
 
 
-def test_a_worker_that_takes_a_dead_ones_place_serves_what_the_others_serve(tmp_path: Path):
+def test_a_worker_that_takes_a_dead_ones_place_serves_what_the_others_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """It is a copy of a parent that had no bundle, and the registry has come to name another problem's."""
     models = tmp_path / "models"
     parent = create_app(Settings(models=models))
@@ -326,6 +329,8 @@ def test_a_worker_that_takes_a_dead_ones_place_serves_what_the_others_serve(tmp_
     worker.extensions["service"] = None
     follow.load(worker)
     point(models, add(models, 1000))
+    # its thread would outlive this test, and tell what it refuses by the gauge that all apps of a process share
+    monkeypatch.setattr(follow.threading, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
     follow.start(successor)
 
     assert readyz(worker)[1]["version"] == readyz(successor)[1]["version"] == first
