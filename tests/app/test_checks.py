@@ -232,3 +232,11 @@ def test_what_came_is_shown_in_80_characters(length: int, shown: int):
 
     assert len(fault["got"]) == shown
     assert fault["got"].endswith('x"' if length == 78 else "x…")
+
+
+@pytest.mark.parametrize(("sent", "sound"), [(-999, True), (-999.0, True), (-998, False), ("-999", False), (5, True)])
+def test_a_number_that_means_missing_may_lie_beyond_the_limits(sent: Any, sound: bool):
+    columns = {"Area": {"kind": "numeric", "minimum": 0}, "Price": PRICE}
+    contract = Contract.model_validate({"columns": columns, "missing": ["", "-999"]})
+
+    assert (faults_of({"Area": sent}, "", contract, record_type(contract), suggest=True) == []) == sound

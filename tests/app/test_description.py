@@ -21,6 +21,8 @@ from tests.helpers.registry import TYPICAL
 from tests.modelbundle.conftest import COLUMNS, small_bundle, vouch, write_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask.testing import FlaskClient
 
 INTERVALS = {"level": 0.9, "scale": "linear", "at": [0.0], "below": [2.0], "above": [3.0]}
@@ -298,3 +300,19 @@ def test_what_has_a_meaning_in_a_pattern_stands_for_itself(tmp_path: Any):
     assert told(document, "/predict")["examples"].keys() == {"one", "partial"}
     assert document["info"]["title"] == "small"
     assert body(document, "/predict")["examples"]["one"]["value"] == {"Zone": "a.b", "Class": 60, "Area": 3}
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]):
+    def nodes(node: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(node, dict):
+            yield node
+        for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
+            yield from nodes(each)
+
+    found = [node["$ref"] for node in nodes(document) if "$ref" in node]
+
+    for ref in found:
+        node = document
+        for part in ref.removeprefix("#/").split("/"):
+            node = node[part.replace("~1", "/").replace("~0", "~")]
+    assert {"#/components/schemas/Record", "#/components/schemas/Predictions"} <= set(found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import re
+from datetime import UTC, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -197,3 +199,12 @@ def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any
     assert (page.status_code, page.mimetype) == (503, "text/html")
     assert "no model was published yet; make run makes one" in page.text
     assert (problem.status_code, problem.mimetype) == (503, "application/problem+json")
+
+
+def test_a_line_of_the_log_tells_when(client: FlaskClient, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level("INFO", "app.access"):
+        client.get("/healthz")
+    line = json.loads(caplog.messages[-1])
+
+    assert datetime.fromisoformat(line["time"]).tzinfo is UTC
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/healthz", 200)

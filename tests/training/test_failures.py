@@ -128,13 +128,11 @@ def test_fewer_rows_than_the_folds_need_are_refused(served: Project):
 
 def test_failing_candidates_are_shown_and_the_others_go_on(served: Project):
     helpers = "tests.helpers.broken_estimators"
-    configure(
-        served,
-        candidates={
-            "raises": {"estimator": f"{helpers}.RaisesInFit"},
-            "predicts_nan": {"estimator": f"{helpers}.PredictsNaN"},
-        },
-    )
+    broken = {
+        "raises": {"estimator": f"{helpers}.RaisesInFit"},
+        "predicts_nan": {"estimator": f"{helpers}.PredictsNaN"},
+    }
+    configure(served, candidates=yaml.safe_load((served.folder / "conf/smoke.yaml").read_text())["candidates"] | broken)
     done = served.run()
     page = (served.folder / "reports/smoke/report.html").read_text()
 
@@ -169,6 +167,7 @@ def test_an_independent_branch_finishes_after_a_failure(served: Project):
     assert "✓ 01_eda" in done.stdout
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_previous_bundle_is_served_and_the_next_run_publishes(project: Project):
     project.edit("conf/house_prices.yaml", "tol: 1.0e-6", "tol: 2.0e-6")
     before = project.version()

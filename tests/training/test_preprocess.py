@@ -15,7 +15,7 @@ from training.candidates import build_pipeline
 from training.conf import Candidate, load_conf
 from training.explore import leverage
 from training.paths import ROOT
-from training.preprocess import RARE_BELOW_ROWS, VARIANTS, build_preprocessing, numbers_only
+from training.preprocess import RARE_BELOW_ROWS, VARIANTS, build_preprocessing, describe, numbers_only
 
 CONTRACT = load_conf("conf/house_prices.yaml").contract
 TABLE = pd.read_csv(ROOT / "data/house_prices.csv").head(400)
@@ -188,3 +188,11 @@ def test_in_splines_an_extreme_value_counts_as_the_highest_rank():
     highest, extreme = fitted.transform(records_to_frame(records, CONTRACT))
 
     assert extreme == pytest.approx(highest)
+
+
+def test_variants_are_told_side_by_side():
+    table = describe({"plain": None}, {"plain": np.array([[1.0, -2000.0], [3.0, 4.0]])})
+
+    assert table.index.tolist() == ["plain"]
+    assert list(table.columns) == ["what it does", "columns", "largest value"]
+    assert table.loc["plain"].tolist() == [VARIANTS["plain"], 2, "2,000"]

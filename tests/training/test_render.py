@@ -80,6 +80,7 @@ def test_prose_is_todays_and_outputs_are_those_of_the_run(page: str):
 def test_it_runs_nothing_and_a_figure_has_its_own_identifiers(page: str):
     assert "steal()" not in page
     assert "<script" not in page
+    assert "anchor-link" not in page
     assert re.search(r'<svg id="(figure\d+-a)"><use href="#\1"></use><text>x</text></svg>', page)
 
 
