@@ -82,7 +82,8 @@ def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float
         key=lambda item: item[2],
     )
     records = next(iter(kept.values()))["rows"].sum()
-    few = f" {records:,.0f} records are too few to promise that much." if records < level / (1 - level) else ""
+    fewest = round(level / (1 - level), 9)  # 0.9 / (1 - 0.9) is a little more than 9
+    few = f" {records:,.0f} records are too few to promise that much." if records < fewest else ""
     return (
         f"The {percent(level)} intervals hold **{percent(folds)}** of the true values on the folds and "
         f"**{percent(holdout)}** on the hold-out. They hold fewest for {literal(kind)} **{literal(group)}** "

@@ -81,9 +81,11 @@ def test_intervals_are_told_by_their_coverage_and_where_they_hold_fewest():
     )
 
 
-@pytest.mark.parametrize(("records", "few"), [(2, True), (3, False)])
-def test_too_few_records_to_carry_the_level_are_told(records: int, few: bool):
-    told = wording.tell_coverage({"fifth": kept(all=(0.9, records))}, 0.9, 0.9, 0.75)
+@pytest.mark.parametrize(
+    ("level", "records", "few"), [(0.75, 2, True), (0.75, 3, False), (0.9, 8, True), (0.9, 9, False), (0.95, 18, True)]
+)
+def test_too_few_records_to_carry_the_level_are_told(level: float, records: int, few: bool):
+    told = wording.tell_coverage({"fifth": kept(all=(0.9, records))}, 0.9, 0.9, level)
 
     assert (f" {records} records are too few to promise that much." in told) is few
 
