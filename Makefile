@@ -50,7 +50,7 @@ serve: env ## serve the current bundle of CONF on http://127.0.0.1:5000 (PORT=50
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: env ## run the quick tests, under four minutes
+test: env ## run the quick tests: eight minutes on two slow cores, less on others
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not image"
 
 test-unit: env ## run the unit tests alone, under 15 seconds
