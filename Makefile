@@ -53,7 +53,7 @@ lab: env ## open the notebooks in Jupyter
 test: env ## run the quick tests: eight minutes on two slow cores, less on others
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not image"
 
-test-unit: env ## run the unit tests alone, under 15 seconds
+test-unit: env ## run the unit tests alone: a minute on two slow cores, less on others
 	@$(BIN)/python -m pytest -n 2 -m "not run and not image"
 
 test-slow: env ## run the slow tests, which make test leaves out
