@@ -20,6 +20,12 @@ collect_ignore = ["delivery"]  # has an environment of its own: make delivery-te
 COPIED = ("app", "conf", "data", "lib", "notebooks", "requirements", "benchmarks", "dodo.py")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that look at a shared run, so that one worker makes it and no other has to wait for it."""
+    shared = ("full", "smoke")
+    items.sort(key=lambda item: next((at for at, name in enumerate(shared) if name in item.fixturenames), len(shared)))
+
+
 @dataclass(frozen=True)
 class Project:
     """A copy of the checkout; its lib/ comes before the installed packages, in kernels too."""

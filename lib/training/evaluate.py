@@ -229,6 +229,18 @@ def _timed_fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[Pipel
     return fitted, time.perf_counter() - start
 
 
-def _remembered(function: Any, *arguments: Any) -> Any:
+@dataclass(frozen=True, repr=False)
+class _Asked:
+    """A call to remember. joblib writes down each argument's repr; that of a pipeline takes longer than many fits."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+def _remembered(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function, or take its result from the last call with the same arguments, code and environment."""
-    return joblib.Memory(CACHE / "fits" / CODE[:16], verbose=0).cache(function)(*arguments)
+    return joblib.Memory(CACHE / "fits" / CODE[:16], verbose=0).cache(_answer)(_Asked(function, arguments))
+
+
+def _answer(asked: _Asked) -> Any:
+    return asked.function(*asked.arguments)
