@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import headless, problems
+from training.kernels import kernels
 from training.notebooks import notebook_path
 from training.paths import to_root
 from training.problems import Problem
 
 if TYPE_CHECKING:
     import papermill
-    from jupyter_client import AsyncKernelManager
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[mA]")
 _BAR = re.compile(r"\|.*?\| ")  # the drawn part of a progress bar
@@ -84,7 +84,7 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
                 _literally(executed),
                 parameters=parameters,
                 kernel_name="python3",
-                kernel_manager_class=_kernels(env=headless.environment(Path(own)), cwd=str(folder)),
+                kernel_manager_class=kernels(env=headless.environment(Path(own)), cwd=str(folder)),
                 progress_bar=False,
                 request_save_on_cell_execute=False,  # saved at the end, or with the error, not after every cell
                 config=Config({"KernelManager": sockets}),
@@ -97,19 +97,6 @@ def execute(notebook: str, parameters: dict[str, Any], folder: Path) -> None:
         raise NotebookFailed(
             f"the kernel of {to_root(source)} died (out of memory, or killed); what it wrote is in {to_root(folder)}"
         ) from None
-
-
-def _kernels(**options: Any) -> type[AsyncKernelManager]:
-    """A class of kernels that start with these options, which papermill does not hand on."""
-    from jupyter_client import AsyncKernelManager
-
-    class Kernel(AsyncKernelManager):
-        """A kernel of the run."""
-
-        async def start_kernel(self, **others: Any) -> None:
-            await super().start_kernel(**others | options)
-
-    return Kernel
 
 
 def _short() -> str | None:

@@ -1,13 +1,15 @@
-"""Tables as a report shows them."""
+"""Tables and pipelines as a report shows them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from IPython.display import HTML
+from sklearn.utils import estimator_html_repr
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.pipeline import Pipeline
 
 
 def show(table: pd.DataFrame) -> HTML:
@@ -18,3 +20,8 @@ def show(table: pd.DataFrame) -> HTML:
     flat = table.reset_index(allow_duplicates=True) if table.index.name else table
     written = {"index": False, "border": 0, "justify": "left", "na_rep": "", "float_format": "{:,.4g}".format}
     return HTML(flat.to_html(classes="mathjax_ignore", **written))
+
+
+def diagram(pipeline: Pipeline) -> HTML:
+    """Show a pipeline as scikit-learn draws it, without its repr, which nobody reads and which takes as long."""
+    return HTML(estimator_html_repr(pipeline))

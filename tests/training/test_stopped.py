@@ -35,7 +35,8 @@ def alive(folder: Path) -> list[psutil.Process]:
 
 
 def kernels(folder: Path) -> list[psutil.Process]:
-    return [process for process in alive(folder) if "ipykernel_launcher" in process.cmdline()]
+    """Each works where its notebook's results will be."""
+    return alive(folder / "runs")
 
 
 def happens(condition: Callable[[], bool], seconds: float) -> bool:
