@@ -96,7 +96,7 @@ def _fork(command: list[str], env: dict[str, str], cwd: str) -> Forked | None:
     global _parent
     with _one_at_a_time, suppress(OSError, ValueError):
         if _parent is None or _parent.poll() is not None:
-            _parent = subprocess.Popen(  # noqa: S603
+            _parent = subprocess.Popen(
                 [sys.executable, "-P", "-m", "training.kernels"],
                 cwd=ROOT,
                 env=environment() | FIGURES,
@@ -139,7 +139,7 @@ def _be_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    np.random.seed()  # noqa: NPY002 - no two kernels draw the same where nobody gave a seed
+    np.random.seed()
     # it ends when its parent does, which ends with the run
     IPKernelApp.launch_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
