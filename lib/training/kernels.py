@@ -19,14 +19,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from training.headless import environment
-from training.paths import ROOT
+from training.paths import CACHE
 
 if TYPE_CHECKING:
     from jupyter_client import AsyncKernelManager
 
-# Together they import all that takes long. The kernel itself comes last: where it is, tqdm takes to widgets, which
-# nobody sees, or complains that there are none.
-IMPORTED = ("training.candidates", "training.evaluate", "training.plots", "training.compare", "ipykernel.kernelapp")
+# Together they import all that takes long, and nothing that looks for a notebook around it when it is imported, as
+# matplotlib_inline does. The kernel itself comes last: where it is, tqdm takes to widgets, which nobody sees.
+IMPORTED = ("training.candidates", "training.evaluate", "training.compare", "matplotlib.pyplot", "ipykernel.kernelapp")
 # As ipykernel sets it, but before matplotlib is imported.
 FIGURES = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 
@@ -96,9 +96,10 @@ def _fork(command: list[str], env: dict[str, str], cwd: str) -> Forked | None:
     global _parent
     with _one_at_a_time, suppress(OSError, ValueError):
         if _parent is None or _parent.poll() is not None:
+            CACHE.mkdir(exist_ok=True)
             _parent = subprocess.Popen(
                 [sys.executable, "-P", "-m", "training.kernels"],
-                cwd=ROOT,
+                cwd=CACHE,  # no matplotlibrc, nor another file of somebody's, is in the way
                 env=environment() | FIGURES,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
