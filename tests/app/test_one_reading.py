@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from app import create_app
@@ -185,9 +185,15 @@ def law(count: int) -> Any:
 
 
 test_a_cell_means_the_same_in_training_and_in_serving = law(100)
-test_a_cell_means_the_same_in_training_and_in_serving_in_thousands_of_files = pytest.mark.run(
-    pytest.mark.slow(law(2000))
-)
+
+
+@pytest.mark.run
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(8))
+def test_a_cell_means_the_same_in_training_and_in_serving_in_thousands_of_files(
+    tmp_path: Path, server: Flask, start: int
+):
+    seed(start)(law(250))(tmp_path, server)
 
 
 @pytest.mark.run
