@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from app.answers import answer, answer_document, answer_table
-from app.checks import escaped, known_names
 from app.explain import MAX_EXPLAINED
 from app.problems import MEDIA_TYPE, Problem
 from app.reading import csv_batch, json_batch
-from app.schemas import NUMBER, OBJECT, STRING, array, members, schemas
+from app.schemas import OBJECT, STRING, members, ref, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +20,15 @@ if TYPE_CHECKING:
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 
-RECORD, PREDICTIONS = {"$ref": "#/components/schemas/Record"}, {"$ref": "#/components/schemas/Predictions"}
+# What else a body may be, as examples: a schema of alternatives is more than most generators of clients can read.
+OTHER_FORMS = "x-other-forms"
+# A file, and no text: so generated clients take one.
+TABLE = STRING | {
+    "format": "binary",
+    "description": "A header, then a row for each record; columns in any order, optional ones may be left out",
+}
 ERRORS = (400, 413, 415, 422, 503)
+TAGS = {"prices": "What the model predicts", "service": "What serves, and how it fares"}
 MODEL_HEADERS = {name: {"schema": STRING} for name in ("Model-Name", "Model-Version")}
 
 
@@ -43,18 +48,30 @@ def _document(service: Service, max_records: int) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": bundle.manifest.get("title", bundle.manifest["name"]), "version": "1", "description": about},
-        "paths": {
-            "/predict": {"post": _predict(service, max_records)},
-            "/invocations": {"post": _invocations(service)},
-            "/ping": {"get": _get("Whether the service can answer, as SageMaker asks", _state("ready"), ready=True)},
-            "/healthz": {"get": _get("Whether the process is alive", _state("alive"))},
-            "/readyz": {"get": _get("Whether a verified bundle is loaded", _readiness(), ready=True)},
-            "/model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},
-            "/openapi.json": {"get": _get("This description", OBJECT, ready=True)},
-            "/metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain", ready=True)},
-        },
+        "tags": [{"name": name, "description": told} for name, told in TAGS.items()],
+        "paths": {f"/{path}": _named(path, item) for path, item in _paths(service, max_records).items()},
         "components": {"schemas": schemas(service)},
     }
+
+
+def _paths(service: Service, most: int) -> dict[str, dict[str, Any]]:
+    return {
+        "predict": {"post": _predict(service, most)},
+        "invocations": {"post": _invocations(service)},
+        "ping": {"get": _get("Whether the service can answer, as SageMaker asks", _state("ready"), ready=True)},
+        "healthz": {"get": _get("Whether the process is alive", _state("alive"))},
+        "readyz": {"get": _get("Whether a verified bundle is loaded", _readiness(), ready=True)},
+        "model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},
+        "openapi.json": {"get": _get("This description", OBJECT, ready=True)},
+        "metrics": {"get": _get("Counts for Prometheus", STRING, media_type="text/plain", ready=True)},
+    }
+
+
+def _named(path: str, item: dict[str, Any]) -> dict[str, Any]:
+    """Give an operation the name and the group that it has in generated clients."""
+    ((method, operation),) = item.items()
+    tag = "prices" if method == "post" else "service"
+    return {method: {"operationId": path.partition(".")[0], "tags": [tag], **operation}}
 
 
 def _get(summary: str, schema: dict[str, Any], *, media_type: str = "application/json", ready: bool = False) -> Any:
@@ -81,6 +98,7 @@ def example(contract: Contract) -> dict[str, Any]:
 
 def _predict(service: Service, most: int) -> dict[str, Any]:
     contract = service.contract
+    record = example(contract)
     return {
         "summary": f"Predict {contract.target} for one record, an array of them, or a CSV file",
         "description": "An absent optional field and null mean the same. A category is a string or a whole number. "
@@ -90,7 +108,11 @@ def _predict(service: Service, most: int) -> dict[str, Any]:
         "If Accept asks for text/csv, the answer is the table that was sent, with columns for the prediction, its "
         "warnings and, with partial=true, its errors.",
         "parameters": [_flag(name, told) for name, told in _parameters(service.bundle).items()],
-        "requestBody": {"required": True, "content": _predict_bodies(contract)},
+        "requestBody": {
+            "required": True,
+            "content": _predict_bodies(contract),
+            OTHER_FORMS: {"several": [record, record]},
+        },
         "responses": {"200": _predictions(service)} | _problems(*ERRORS, refused=_refusal(service, _faulty(contract))),
     }
 
@@ -110,10 +132,9 @@ def _flag(name: str, told: str) -> dict[str, Any]:
 
 def _predict_bodies(contract: Contract) -> dict[str, Any]:
     record = example(contract)
-    examples = {"one": {"value": record}, "several": {"value": [record, record]}}
     return {
-        "application/json": {"schema": {"anyOf": [RECORD, array(RECORD, minItems=1)]}, "examples": examples},
-        "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
+        "application/json": {"schema": ref("Record"), "examples": {"one": {"value": record}}},
+        "text/csv": {"schema": TABLE, "example": _table(contract)},
     }
 
 
@@ -130,7 +151,7 @@ def _predictions(service: Service) -> dict[str, Any]:
         examples["explained"] = {"value": answer_document(answer(batches["one"], service, explain=True), bundle)}
     table = answer_table(answer(sheet, service), sheet, bundle)
     content = {
-        "application/json": {"schema": PREDICTIONS, "examples": examples},
+        "application/json": {"schema": ref("Predictions"), "examples": examples},
         "text/csv": {"schema": STRING, "example": table},
     }
     return {"description": "One entry for every record, in order", "headers": MODEL_HEADERS, "content": content}
@@ -159,74 +180,33 @@ def _csv_line(cells: Iterable[Any]) -> str:
     return text.getvalue()
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else _csv_line([value]).rstrip("\n")
-
-
-def _literal(text: str) -> str:
-    """Escape what has a meaning in ECMAScript's regular expressions, which are JSON Schema's, and nothing else."""
-    return re.sub(r"[\^$\\.*+?()\[\]{}|/]", r"\\\g<0>", text)
-
-
-def _table_schema(contract: Contract) -> dict[str, Any]:
-    """Describe a CSV file by a pattern, which is narrower than what is accepted: values that training saw."""
-    cells = []
-    for name in contract.features:
-        column = contract.columns[name]
-        values = [*(column.seen_categories or column.categories or ()), column.seen_minimum, column.seen_maximum]
-        texts = dict.fromkeys(_cell(value) for value in (column.example, *values) if value is not None)
-        cells.append(f"({'|'.join(map(_literal, texts))}){'' if column.required else '?'}")
-    about = "A header, then a row for each record; columns in any order, optional ones may be left out"
-    pattern = f"^{_literal(_csv_line(contract.features))}({','.join(cells)}\n)+$"
-    return STRING | {"description": about, "pattern": pattern}
-
-
 def _invocations(service: Service) -> dict[str, Any]:
-    contract = service.contract
-    record = example(contract)
-    names = [name for name in known_names(contract) if name in record]
-    values = [{"$ref": f"#/components/schemas/Record/properties/{escaped(name)}"} for name in names]
-    row = {"type": "array", "prefixItems": values, "minItems": len(names), "maxItems": len(names)}
-    split = {
-        "type": "object",
-        "properties": {"columns": {"const": names}, "data": array(row, minItems=1), "index": {"type": "array"}},
-        "required": ["columns", "data"],
-        "additionalProperties": False,
-    }
-    forms = {
-        "dataframe_records": (array(RECORD, minItems=1), [record]),
-        "dataframe_split": (split, {"columns": names, "data": [[record[name] for name in names]]}),
-        "instances": ({"anyOf": [RECORD, array(RECORD, minItems=1)]}, [record]),
-        "inputs": ({"anyOf": [RECORD, array(RECORD, minItems=1)]}, [record]),
-    }
-    bodies = [
-        {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
-        for name, (schema, _) in forms.items()
-    ]
-    body = {
-        "application/json": {
-            "schema": {"anyOf": bodies},
-            "examples": {name: {"value": {name: value}} for name, (_, value) in forms.items()},
-        },
-        "text/csv": {"schema": _table_schema(contract), "example": _table(contract)},
-    }
+    record = example(service.contract)
+    split = {"columns": list(record), "data": [list(record.values())]}
+    body = {"schema": ref("Invocation"), "examples": {"dataframe_records": {"value": {"dataframe_records": [record]}}}}
+    others = {"dataframe_split": split, "instances": [record], "inputs": {name: [record[name]] for name in record}}
     answered = [each["prediction"] for each in answer(json_batch(record, 1), service)]
-    numbers = members("predictions", {"predictions": array(NUMBER)})
-    content = {"application/json": {"schema": numbers, "example": {"predictions": answered}}}
+    content = {"application/json": {"schema": ref("Numbers"), "example": {"predictions": answered}}}
     return {
         "summary": "The same for clients of MLflow and SageMaker: one number a record",
-        "description": "The columns of dataframe_split may come in any order, inputs may also be an object of columns, "
-        "NaN means null, and members named params and signature_name are read and not used.",
-        "requestBody": {"required": True, "content": body},
+        "description": "Instead of dataframe_records there may be dataframe_split, an object of columns (names, in any "
+        "order) and data (an array of rows); instances, an array of records or one; or inputs, the same or an object "
+        "of columns; or the body may be a CSV file, as /predict takes it. NaN means null, and members named params and "
+        "signature_name are read and not used.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": body},
+            OTHER_FORMS: {name: {name: value} for name, value in others.items()},
+        },
         "responses": {
             "200": {"description": "One number a record, in order", "headers": MODEL_HEADERS, "content": content},
-            **_problems(*ERRORS, refused=_refusal(service, [_faulty(contract)])),
+            **_problems(*ERRORS, refused=_refusal(service, [_faulty(service.contract)])),
         },
     }
 
 
 def _problems(*statuses: int, refused: dict[str, Any] | None = None) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    content: dict[str, Any] = {"schema": ref("Problem")}
     return {
         str(status): {
             "description": HTTPStatus(status).phrase,

@@ -1,4 +1,4 @@
-"""The named schemas of the interface's description: records, answers, problems."""
+"""The named schemas of the interface's description: records, answers, problems. Generated clients name classes so."""
 
 from __future__ import annotations
 
@@ -22,45 +22,44 @@ def members(required: str, properties: dict[str, Any]) -> dict[str, Any]:
     return OBJECT | {"required": required.split(), "properties": properties}
 
 
+def ref(name: str) -> dict[str, Any]:
+    """Refer to one of the named schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def schemas(service: Service) -> dict[str, Any]:
     """Describe what the paths have in common, by name; the records are those of the bundle's contract."""
+    record, contract = service.records.json_schema(), service.contract
+    named = {contract.identifier: record["properties"][contract.identifier]} if contract.identifier else {}
     texts = dict.fromkeys(("type", "title", "detail", "request_id"), STRING)
-    problem = texts | {"status": {"type": "integer"}, "errors": array(_fault())}
+    document = dict.fromkeys(("model", "version", "target", "unit"), STRING)
+    document |= {"predictions": array({"anyOf": [ref("Prediction"), ref("Refusal")]})}
+    explained = {"Explanation": _explanation(contract.features)} if service.bundle.typical else {}
     return {
-        "Record": service.records.json_schema(),
-        "Predictions": _predictions(service),
-        "Problem": members("type title status detail request_id", problem),
+        "Record": record,
+        "Predictions": members(" ".join(document), document),
+        "Prediction": members("prediction warnings", named | _priced(service)),
+        "Interval": members("level low high", dict.fromkeys(("level", "low", "high"), NUMBER)),
+        **explained,
+        "Warning": members(
+            "kind feature detail", {"kind": {"enum": list(WARNINGS)}, **dict.fromkeys(("feature", "detail"), STRING)}
+        ),
+        "Refusal": members("errors", named | {"errors": array(ref("Fault"))}),
+        "Fault": members("pointer detail", dict.fromkeys(("pointer", "detail", "expected", "got"), STRING)),
+        "Invocation": members("dataframe_records", {"dataframe_records": array(ref("Record"), minItems=1)})
+        | {"additionalProperties": False},
+        "Numbers": members("predictions", {"predictions": array(NUMBER)}),
+        "Problem": members(
+            "type title status detail request_id",
+            texts | {"status": {"type": "integer"}, "errors": array(ref("Fault"))},
+        ),
     }
-
-
-def _fault() -> dict[str, Any]:
-    return members("pointer detail", dict.fromkeys(("pointer", "detail", "expected", "got"), STRING))
-
-
-def _predictions(service: Service) -> dict[str, Any]:
-    name, record = service.contract.identifier, service.records.json_schema()
-    named = {name: record["properties"][name]} if name else {}
-    answers = [
-        members("prediction warnings", named | _priced(service)),
-        members("errors", named | {"errors": array(_fault())}),
-    ]
-    document = {
-        "model": {"const": service.bundle.manifest["name"]},
-        "version": {"const": service.bundle.version},
-        "target": {"const": service.contract.target},
-        "unit": {"const": service.contract.unit},
-        "predictions": array({"anyOf": answers}),
-    }
-    return members(" ".join(document), document)
 
 
 def _priced(service: Service) -> dict[str, Any]:
-    contract = service.contract
-    warning = members("kind feature detail", {"kind": {"enum": list(WARNINGS)}, "feature": STRING, "detail": STRING})
-    interval = members("level low high", dict.fromkeys(("level", "low", "high"), NUMBER))
-    explained = {"explanation": _explanation(contract.features)} if service.bundle.typical else {}
-    prediction = NUMBER | {"description": contract.label(contract.target)}
-    return {"prediction": prediction, "interval": interval, **explained, "warnings": array(warning)}
+    explained = {"explanation": ref("Explanation")} if service.bundle.typical else {}
+    prediction = NUMBER | {"description": service.contract.label(service.contract.target)}
+    return {"prediction": prediction, "interval": ref("Interval"), **explained, "warnings": array(ref("Warning"))}
 
 
 def _explanation(features: list[str]) -> dict[str, Any]:

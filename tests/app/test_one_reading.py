@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from app import create_app
-from app.service import Service, reading_types, record_type, usual_values
 from app.settings import Settings
-from modelbundle.bundle import Bundle
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
+from tests.helpers.stand_in import service_of
 from training.bundle import with_seen_ranges
 from training.conf import Read, load_conf
 from training.data import load_table, read_table
@@ -99,9 +98,7 @@ class Served:
             self.seen = [{name: record.get(name) for name in contract.features} for record in records]
             return [1.0] * len(records)
 
-        bundle = Bundle(Path(), "0" * 64, {"name": "x"}, contract, None, None, model, "plan", "")
-        types = record_type(contract), reading_types(contract)
-        app.extensions["service"] = Service(bundle, *types, usual_values(contract))
+        app.extensions["service"] = service_of(contract, model)
 
     def sees(self, body: Any) -> list[dict[str, Any]]:
         """What the model sees of a request; no category of it may be called unseen."""
