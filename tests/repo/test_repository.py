@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 from training.conf import load_conf
@@ -123,9 +124,13 @@ def test_the_locks_agree_with_each_other(part: str):
 @pytest.mark.parametrize("part", ["app", "pipeline", "dev"])
 def test_the_locks_hold_what_the_input_files_ask_for(part: str):
     lines = (ROOT / "requirements" / f"{part}.in").read_text(encoding="utf-8").splitlines()
-    asked = {line.split("#")[0].strip() for line in lines if not line.startswith(("#", "-r"))} - {""}
+    asked = [Requirement(line.split("#")[0]) for line in lines if line and not line.startswith(("#", "-r"))]
+    held = pins(ROOT / "requirements" / f"{part}.txt")
 
-    assert asked <= set(pins(ROOT / "requirements" / f"{part}.txt"))
+    assert asked
+    for one in asked:
+        assert held[one.name], one
+        assert all(one.specifier.contains(version) for version in held[one.name]), one
 
 
 def test_the_conda_environment_takes_every_package_from_the_locks():
