@@ -50,7 +50,7 @@ serve: env ## serve the current bundle of CONF on http://127.0.0.1:5000 (PORT=50
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: env ## run the quick tests: seven minutes on two slow cores, less on others
+test: env ## run the quick tests: eight minutes on two slow cores, less on others
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not image"
 
 test-unit: env ## run the unit tests alone: a minute on two slow cores, less on others
@@ -59,8 +59,7 @@ test-unit: env ## run the unit tests alone: a minute on two slow cores, less on 
 test-slow: env ## run the slow tests, which make test leaves out
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not image"
 
-test-all: env ## run all tests but those of the image, which make image-test runs
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not image"
+test-all: test test-slow ## run all tests but those of the image, which make image-test runs
 
 mutate: env ## turn one thing in the code at a time, 200 times, and print what no unit test notices (SEED=1 COUNT=20 ONLY=lib/modelbundle)
 	@$(BIN)/python -m tests.mutation $${SEED:+--seed="$$SEED"} $${COUNT:+--count="$$COUNT"} $${ONLY:+--only="$$ONLY"}

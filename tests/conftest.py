@@ -21,18 +21,9 @@ COPIED = ("app", "conf", "data", "lib", "notebooks", "requirements", "benchmarks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that look at a shared run, so that one worker makes it and no other has to wait for it.
-
-    One of them comes late: in CI it finds the bundle of make image, which is built meanwhile.
-    """
+    """Begin with the tests that look at a shared run, so that one worker makes it and no other has to wait for it."""
     shared = ("full", "smoke")
-
-    def place(item: pytest.Item) -> int:
-        if item.name == "test_two_clean_runs_make_the_same_bundle_to_the_byte":
-            return 1
-        return next((at for at, name in enumerate(shared) if name in item.fixturenames), len(shared))
-
-    items.sort(key=place)
+    items.sort(key=lambda item: next((at for at, name in enumerate(shared) if name in item.fixturenames), len(shared)))
 
 
 @dataclass(frozen=True)

@@ -120,17 +120,18 @@ def main() -> None:
     for module in IMPORTED:
         importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone, and waits for nobody
+    parent = os.getpid()
     for line in sys.stdin:
         if child := os.fork():
             answers.write(f"{child}\n")
             answers.flush()
         else:
             answers.close()
-            return _be_kernel(**json.loads(line))
+            return _be_kernel(parent, **json.loads(line))
     return None
 
 
-def _be_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> None:
+def _be_kernel(parent: int, arguments: list[str], env: dict[str, str], cwd: str) -> None:
     import numpy as np
     from ipykernel.kernelapp import IPKernelApp
 
@@ -141,8 +142,9 @@ def _be_kernel(arguments: list[str], env: dict[str, str], cwd: str) -> None:
     os.environ.update(env)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     np.random.seed()
-    # it ends when its parent does, which ends with the run
-    IPKernelApp.launch_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+    # it ends when its parent does, which ends with the run and may have done so already
+    if os.getppid() == parent:
+        IPKernelApp.launch_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={parent}"])
 
 
 if __name__ == "__main__":
