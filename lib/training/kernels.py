@@ -7,6 +7,7 @@ good as new. Only Linux forks: elsewhere system libraries forbid it, and each ke
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 IMPORTED = ("training.candidates", "training.evaluate", "training.compare", "matplotlib.pyplot", "ipykernel.kernelapp")
 # As ipykernel sets it, but before matplotlib is imported.
 FIGURES = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+
+# Linux' prctl(2): the signal that a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
 
 _one_at_a_time = threading.Lock()
 _parent: subprocess.Popen[str] | None = None
@@ -142,7 +146,9 @@ def _be_kernel(parent: int, arguments: list[str], env: dict[str, str], cwd: str)
     os.environ.update(env)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     np.random.seed()
-    # it ends when its parent does, which ends with the run and may have done so already
+    # It ends when its parent does, which ends with the run and may have done so already. ipykernel would look only once
+    # it has started, and then take whoever adopted it for its parent.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == parent:
         IPKernelApp.launch_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={parent}"])
 
