@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +121,40 @@ def test_a_kernel_that_is_killed_is_noticed_and_so_is_one_whose_parent_is(tmp_pa
     assert about(tmp_path)["parent"] != first.pid, "the next one has another"
     first.stdin.close()
     first.stdout.close()
+
+
+STARTING = """
+import os, sys, time
+from ipykernel.kernelapp import IPKernelApp
+from training import kernels
+IPKernelApp.launch_instance = lambda argv: (print("starts", flush=True), time.sleep(60))  # it takes its time
+parent = os.getpid()
+if child := os.fork():
+    print(child, flush=True)
+    time.sleep(60)
+else:
+    kernels._be_kernel(parent + int(sys.argv[1]), [], dict(os.environ), ".")
+    print("does not start", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+@pytest.mark.parametrize(("other", "does"), [("0", "starts\n"), ("1", "does not start\n")], ids=["now", "before"])
+def test_a_kernel_ends_with_a_parent_that_is_gone_before_it_has_started(tmp_path: Path, other: str, does: str):
+    """As one that was forked while its run was ending; ipykernel begins to look only later."""
+    command = [sys.executable, "-c", STARTING, other]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as parent:
+        said = [parent.stdout.readline(), parent.stdout.readline()]
+        (kernel,) = [int(line) for line in said if line.strip().isdigit()]
+        assert does in said
+        parent.kill()
+        parent.wait()
+        ended = kernels.Forked(kernel)
+        limit = time.monotonic() + 10
+        while ended.poll() is None and time.monotonic() < limit:
+            time.sleep(0.1)
+
+        assert ended.poll() is not None
 
 
 def test_where_nothing_can_be_forked_a_kernel_starts_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
