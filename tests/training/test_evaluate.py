@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from modelbundle.contract import Contract
@@ -267,6 +268,21 @@ def test_importance_is_measured_on_rows_that_were_not_fitted(tmp_path: Path, mon
     assert [len(each) for each in losses.values()] == [2, 2]
     assert np.mean(losses["signal"]) > 0.5
     assert np.mean(losses["noise"]) < 0.3
+
+
+def test_importance_is_what_a_score_loses_on_average_when_a_feature_is_shuffled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """On a line y = 2 self it is twice the mean distance of two records; what the line does not use costs nothing."""
+    monkeypatch.setattr(evaluate, "CACHE", tmp_path)
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"self": random.uniform(size=4000), "unused": 1.0, "code": pd.array(["a", None] * 2000, "str")})
+    folds = [{"fit": list(range(2000)), "score": list(range(2000, 4000))}]
+    line = make_pipeline(make_column_transformer(("passthrough", ["self", "unused"])), LinearRegression())
+    losses = evaluate.importance(line, X, 2 * X["self"], folds, "neg_mean_absolute_error", seed=0)
+
+    assert losses["self"] == pytest.approx([2 / 3], rel=0.03)
+    assert losses["unused"] == losses["code"] == pytest.approx([0], abs=1e-12)
 
 
 def test_importance_is_not_known_where_shuffled_records_cannot_be_scored(
