@@ -25,7 +25,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune audit report serve lab test test-unit test-slow test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
+.PHONY: help run tune audit report serve lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,10 +56,8 @@ test: env ## run the quick tests: eight minutes on two slow cores, less on other
 test-unit: env ## run the unit tests alone: a minute on two slow cores, less on others
 	@$(BIN)/python -m pytest -n 2 -m "not run and not image"
 
-test-slow: env ## run the slow tests, which make test leaves out
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not image"
-
-test-all: test test-slow ## run all tests but those of the image, which make image-test runs
+test-all: env ## run all tests but those of the image, which make image-test runs
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not image"
 
 mutate: env ## turn one thing in the code at a time, 200 times, and print what no unit test notices (SEED=1 COUNT=20 ONLY=lib/modelbundle)
 	@$(BIN)/python -m tests.mutation $${SEED:+--seed="$$SEED"} $${COUNT:+--count="$$COUNT"} $${ONLY:+--only="$$ONLY"}

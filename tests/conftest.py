@@ -10,9 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 SMOKE = "conf/smoke.yaml"
@@ -88,17 +91,25 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-def run_once(folder: Path, conf: str) -> Project:
-    """Run the job in a fresh copy; the second worker that asks waits for the first and takes its result."""
-    project, finished = Project(folder / "checkout"), folder / "finished"
+def made_once(folder: Path, make: Callable[[], None]) -> Path:
+    """Make something below a folder of all workers; the second one that asks waits for the first and finds it there."""
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            done = copy_checkout(project.folder).run(conf)
-            assert done.returncode == 0, done.stdout + done.stderr
-            finished.touch()
-    return project
+        if not (folder / "finished").exists():
+            make()
+            (folder / "finished").touch()
+    return folder
+
+
+def run_once(folder: Path, conf: str) -> Project:
+    """Run the job in a fresh copy, once for all workers."""
+
+    def run() -> None:
+        done = copy_checkout(folder / "checkout").run(conf)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return Project(made_once(folder, run) / "checkout")
 
 
 @pytest.fixture(scope="session")

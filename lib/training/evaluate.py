@@ -24,6 +24,7 @@ from training.metrics import prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
+from training.split import folds_of_one_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -173,13 +174,6 @@ def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float
     Raises CandidateFailed with the reason.
     """
     return _remembered(_fit, pipeline, X, y)
-
-
-def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
-    """How many folds it takes until every row has been scored once."""
-    rows = {row for fold in folds for row in fold["score"]}
-    covered = np.cumsum([len(fold["score"]) for fold in folds])
-    return int(np.searchsorted(covered, len(rows))) + 1
 
 
 def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 # Together they import all that takes long, and nothing that looks for a notebook around it when it is imported, as
 # matplotlib_inline does. The kernel itself comes last: where it is, tqdm takes to widgets, which nobody sees.
-IMPORTED = ("training.candidates", "training.evaluate", "training.compare", "matplotlib.pyplot", "ipykernel.kernelapp")
+IMPORTED = ("training.candidates", "training.evaluate", "training.compare", "training.session", "training.validate")
+IMPORTED += ("matplotlib.pyplot", "ipykernel.kernelapp")
 # As ipykernel sets it, but before matplotlib is imported.
 FIGURES = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 
@@ -121,6 +122,7 @@ def main() -> None:
     """Fork a kernel for each line of the standard input and answer with its number, until whoever asks is gone."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the kernels' own
+    sys.modules["debugpy"] = None  # ipykernel would load it, for a second or more; nobody debugs a kernel of a run
     for module in IMPORTED:
         importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone, and waits for nobody

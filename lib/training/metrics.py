@@ -98,7 +98,7 @@ def prediction_scorer(scorers: Iterable[str]) -> Callable[[np.ndarray, np.ndarra
         try:
             # What comes of it is looked at below. A scorer's parameters are its own, and checking them takes a quarter
             # of the time of a score, of which the range of the quoted error takes thousands.
-            with np.errstate(all="ignore"), config_context(skip_parameter_validation=True):
+            with np.errstate(all="ignore"), config_context(skip_parameter_validation=True, assume_finite=True):
                 scores = {name: float(value) for name, value in score(_Answers(), predicted, actual).items()}
         except ValueError as error:
             raise CandidateFailed(f"its predictions cannot be scored: {error}") from error

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.amounts import amount, between
-from training import evaluate
 from training.finite import predict
+from training.split import folds_of_one_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def mean_predictions(lines: pd.DataFrame) -> pd.DataFrame:
 
 def first_repeat(lines: pd.DataFrame, folds: Sequence[Fold]) -> pd.DataFrame:
     """One out-of-fold prediction for each row: those of the first repeat."""
-    return lines[lines["fold"] < evaluate.folds_of_one_repeat(folds)]
+    return lines[lines["fold"] < folds_of_one_repeat(folds)]
 
 
 def held_out_predictions(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> pd.DataFrame:

@@ -58,6 +58,7 @@ def finished(axes: Axes, *, x_thousands: bool = False, y_thousands: bool = False
     if y_thousands:
         axes.yaxis.set_major_formatter(FuncFormatter(short_number))
     axes.figure.tight_layout()
+    axes.figure.stale = False  # the notebook draws it as SVG; matplotlib would draw it for a screen too, for nobody
     return axes.figure
 
 

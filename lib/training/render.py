@@ -80,7 +80,7 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
         if told := data.get("text/markdown"):
             data["text/markdown"] = for_page(told)
         if html := data.get("text/html"):
-            # scikit-learn's diagrams bring a script for Jupyter's themes; a report is a document and runs nothing
+            # what a library draws for Jupyter may bring a script; a report is a document and runs nothing
             data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
     here = Path(pages[node]).parent
     links = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,19 +85,3 @@ def test_a_notebook_that_lacks_its_input_says_what_to_run_first(project: Project
 
     assert done.returncode != 0
     assert "run make run first, or 02_preprocess by hand" in done.stderr
-
-
-@pytest.mark.slow
-def test_two_executions_record_the_same_results(smoke: Project, project: Project):
-    """Timings stand apart, so that equal work leaves equal files."""
-    shutil.rmtree(project.folder / "runs")
-    shutil.rmtree(project.folder / ".cache")
-    done = project.run()
-
-    assert done.returncode == 0, done.stderr
-    recorded = sorted(smoke.folder.glob("runs/smoke/*/results.json"))
-    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
-    for path in recorded:
-        again = project.folder / path.relative_to(smoke.folder)
-        assert json.loads(again.read_bytes()) == json.loads(path.read_bytes()), path.parent.name
-    assert project.version() == smoke.version()

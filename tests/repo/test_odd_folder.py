@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import json
 import os
 import shutil
 import signal
@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import ROOT, copy_checkout, shared_folder
+from tests.conftest import ROOT, Project, copy_checkout, made_once, shared_folder
 from tests.helpers.asking import ask, wait_for
 from tests.helpers.personal import latin_1, personal_settings
 from tests.helpers.serving import answers, free_port
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.conftest import Project
-
 pytestmark = [pytest.mark.run, pytest.mark.slow]
 
 CSV, TARGET, IDENTIFIER = "my data (1).csv", "price [€]", "the id"
@@ -33,15 +31,9 @@ CSV, TARGET, IDENTIFIER = "my data (1).csv", "price [€]", "the id"
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout below such a folder, with its environment; the second worker that asks waits for the first."""
-    base = shared_folder(tmp_path_factory) / "odd"
-    base.mkdir(exist_ok=True)
-    with (base / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (base / "finished").exists():
-            make_checkout(base / ODD_FOLDER)
-            (base / "finished").touch()
-    return base / ODD_FOLDER
+    """A checkout below such a folder, with its environment."""
+    base = shared_folder(tmp_path_factory) / "odd folder"
+    return made_once(base, lambda: make_checkout(base / ODD_FOLDER)) / ODD_FOLDER
 
 
 def make_checkout(folder: Path) -> None:
@@ -83,7 +75,7 @@ def strange(folder: Path, tmp_path: Path) -> dict[str, str]:
     return settings | {"HOME": "/dev/null/home", "PYTHONPATH": str(shadows)}
 
 
-def test_the_job_runs_there_whatever_the_user_has_set(checkout: Path, tmp_path: Path):
+def test_the_job_does_the_same_there_whatever_the_user_has_set(checkout: Path, smoke: Project, tmp_path: Path):
     shutil.copy(checkout / "conf/smoke.yaml", checkout / "conf/my smoke [1].yaml")
     done = make(checkout, "run", "CONF=conf/my smoke [1].yaml", umask=0o077, **strange(checkout, tmp_path))
 
@@ -91,6 +83,14 @@ def test_the_job_runs_there_whatever_the_user_has_set(checkout: Path, tmp_path: 
     made = [*(checkout / "runs/smoke/models").rglob("*"), checkout / "runs/smoke/models", checkout / "runs/smoke"]
     assert all(path.stat().st_mode & 0o055 == 0o055 for path in made if path.is_dir())
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in made)
+
+    # Timings stand apart, so that equal work leaves equal files, and equal files are one version.
+    recorded = sorted(smoke.folder.glob("runs/smoke/*/results.json"))
+    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
+    for path in recorded:
+        again = checkout / path.relative_to(smoke.folder)
+        assert json.loads(again.read_bytes()) == json.loads(path.read_bytes()), path.parent.name
+    assert Project(checkout).version() == smoke.version()
 
 
 @pytest.fixture

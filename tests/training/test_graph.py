@@ -37,10 +37,10 @@ def test_a_second_run_has_nothing_to_do(project: Project):
 
 
 def test_a_candidates_parameters_run_that_candidate_and_the_comparison(project: Project):
-    project.edit("conf/house_prices.yaml", "tol: 1.0e-6", "tol: 2.0e-6")
+    project.edit("conf/smoke.yaml", "n_estimators: 10", "n_estimators: 11")
     done = project.run()
 
-    assert executed(done.stdout) == {"03_train-svr", "04_compare"}
+    assert executed(done.stdout) == {"03_train-random_forest", "04_compare"}
 
 
 @pytest.mark.slow
@@ -86,11 +86,11 @@ def test_a_changed_sentence_is_rendered_and_executes_nothing(project: Project):
 
 def test_a_changed_plotting_helper_refits_nothing(project: Project):
     fits, version = remembered_fits(project), project.version()
-    project.edit("lib/training/plots_result.py", "How close are the predictions?", "How near are they?")
+    project.edit("lib/training/plots_why.py", "Which features does it rest on?", "What does it rest on?")
     done = project.run()
 
     assert "04_compare" in executed(done.stdout)
-    assert "How near are they?" in (project.folder / "reports/smoke/report.html").read_text()
+    assert "What does it rest on?" in (project.folder / "reports/smoke/report.html").read_text()
     assert remembered_fits(project) == fits
     assert project.version() == version
 

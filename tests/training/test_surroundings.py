@@ -142,12 +142,23 @@ sys.exit(status)
 @pytest.mark.run
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the umask is read from /proc")
-def test_nothing_that_threads_share_is_changed_while_steps_run(project: Project):
-    """What a configuration names is imported elsewhere: a class's module may do anything to the process it is in."""
-    (project.folder / "runs/smoke/.doit.json").unlink()
+def test_a_damaged_memory_costs_a_rerun_in_which_nothing_that_threads_share_is_changed(
+    smoke: Project, project: Project
+):
+    """A full disk or a kill leaves such a memory of finished steps; their fits are remembered apart.
+
+    What a configuration names is imported elsewhere: a class's module may do anything to the process it is in.
+    """
+    memory = project.folder / "runs/smoke/.doit.json"
+    memory.write_bytes(memory.read_bytes()[:2000])
     done = project.python("-W", "ignore", "-c", WATCHED)
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "runs/smoke/.doit.json is damaged" in done.stderr
+    assert done.stdout.count("✓ 0") == 7  # data, preprocessing, four candidates, the comparison
+    assert project.version() == smoke.version()
+    assert {path.name for path in (project.folder / "runs/smoke/models").iterdir()} == {"current", smoke.version()}
+
     assert "changed: []" in done.stdout
     assert "loaded: []" in done.stdout
     assert int(done.stdout.split("looks: ")[1].split()[0]) > 1000
