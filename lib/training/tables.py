@@ -33,7 +33,7 @@ def outline(pipeline: Pipeline) -> HTML:
     that pages of equal runs would differ.
     """
     text = "\n".join(_lines(pipeline))
-    return HTML(f"<pre>{html.escape(text)}</pre>")
+    return HTML(f'<pre tabindex="0">{html.escape(text)}</pre>')  # by keyboard too it can be scrolled
 
 
 def _lines(whole: Any, indent: str = "") -> Iterator[str]:
