@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from app.asking import explanations, predictions
-from app.checks import fault, faults_of
+from app.checks import escaped, fault, faults_of, near_miss, shown
 from app.explain import check_explainable, explanation
 from app.problems import Problem, refused
 from app.rounding import rounded
@@ -27,17 +27,22 @@ if TYPE_CHECKING:
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
 # should not be answered with a far longer one.
 MAX_FAULTS = 20_000
+# In so many records of a request it is said which category was probably meant.
+MAX_SUGGESTED_RECORDS = 100
 WARNINGS = ("imputed", "unseen_category", "outside_training_range")
 
 Answer = dict[str, Any]
 Interval = tuple[float, ...]  # its two ends, or none where the bundle has no intervals
 
 
-def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bool = False) -> list[Answer]:
+def answer(
+    batch: Batch, service: Service, *, partial: bool = False, explain: bool = False, strict: bool = False
+) -> list[Answer]:
     """Answer every record, in order: identifier if given, prediction, interval if the bundle has one, and warnings.
 
     partial: a faulty record gets its errors in place of a prediction. Otherwise, and where there is no record at all,
     faults raise the Problem 422, which lists them.
+    strict: a category that training never saw is a fault, and no warning.
     explain: each prediction gets its explanation. Raises the Problem 400 or 413 where none is to be had.
     """
     if explain:
@@ -45,11 +50,16 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
     faults = {} if batch.sound else _all_faults(batch, service)
-    if faults and not partial:
+    if faults and not (partial or strict):
         raise _refused(faults)
     good = {number: record for number, record in enumerate(batch.records) if number not in faults}
     if not batch.sound:  # what was checked as it was read, was read by the contract too
         good = {number: record | service.contract.read(record) for number, record in good.items()}
+    if strict:
+        faults = dict(sorted((faults | _strange(good, batch.pointers, service)).items()))
+        good = {number: record for number, record in good.items() if number not in faults}
+        if faults and not partial:
+            raise _refused(faults)
     asked = dict(zip(good, _asked(list(good.values()), service.bundle, explain=explain), strict=True))
     answers = []
     for number, record in enumerate(batch.records):
@@ -57,7 +67,8 @@ def answer(batch: Batch, service: Service, *, partial: bool = False, explain: bo
             value, reasons = asked[number]
             interval = _interval(value, service.bundle)
             if not (lacking := _lacking(value, reasons, interval)):
-                answers.append(_priced(good[number], value, reasons, interval, service))
+                warnings = _warnings(good[number], service, suggest=number < MAX_SUGGESTED_RECORDS)
+                answers.append(_priced(good[number], value, reasons, interval, service) | {"warnings": warnings})
                 continue
             faults[number] = [fault(batch.pointers[number], *lacking)]
         answers.append(_identified(record, service.contract) | {"errors": faults[number]})
@@ -100,6 +111,25 @@ def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
     return faults
 
 
+def _strange(records: dict[int, dict[str, Any]], pointers: list[str], service: Service) -> dict[int, list[Fault]]:
+    """The faults of records, by number, whose categories have to be ones that training saw."""
+    faults: dict[int, list[Fault]] = {}
+    for number, record in records.items():
+        for name in service.contract.categorical:
+            if (value := record.get(name)) is not None and not service.usual[name](value):
+                at = f"{pointers[number]}/{escaped(name)}"
+                found = fault(at, "a category that training saw", shown(value), f"{name}: ")
+                meant = _meant(value, service.contract.columns[name]) if number < MAX_SUGGESTED_RECORDS else ""
+                faults.setdefault(number, []).append(found | {"detail": found["detail"] + meant})
+    return faults
+
+
+def _meant(value: str, column: Column) -> str:
+    """Say which category was probably meant; nothing where they are codes, of which near ones mean something else."""
+    near = near_miss(value, column.seen_categories) if column.values == "text" else ""
+    return f"; did you mean {near}?" if near else ""
+
+
 def _identified(record: Any, contract: Contract) -> Answer:
     value = record.get(contract.identifier) if isinstance(record, dict) else None
     named = isinstance(value, str | int) and not isinstance(value, bool)
@@ -120,11 +150,6 @@ def _priced(
         priced["interval"] = {"level": service.bundle.intervals.level, "low": rounded(low), "high": rounded(high)}
     if reasons:
         priced["explanation"] = explanation(reasons)
-    priced["warnings"] = [
-        _warning(name, value, service.contract)
-        for name, is_usual in service.usual.items()
-        if (value := record.get(name)) is None or not is_usual(value)
-    ]
     return priced
 
 
@@ -142,13 +167,22 @@ def usual_values(contract: Contract) -> dict[str, Callable[[Any], bool]]:
     return {name: usual(contract.columns[name]) for name in contract.features}
 
 
-def _warning(name: str, value: Any, contract: Contract) -> dict[str, str]:
+def _warnings(record: dict[str, Any], service: Service, *, suggest: bool) -> list[dict[str, str]]:
+    return [
+        _warning(name, value, service.contract, suggest=suggest)
+        for name, is_usual in service.usual.items()
+        if (value := record.get(name)) is None or not is_usual(value)
+    ]
+
+
+def _warning(name: str, value: Any, contract: Contract, *, suggest: bool) -> dict[str, str]:
     """Say what is unusual about a value: it is missing, or training saw none such."""
     column = contract.columns[name]
     if value is None:
         kind, detail = "imputed", f"{name} was missing and filled in by the model"
     elif column.kind == "categorical":
         kind, detail = "unseen_category", f"{name} {value[:80]!r} was never seen in training"
+        detail += _meant(value, column) if suggest else ""
     else:
         low, high = column.seen_minimum, column.seen_maximum
         if low is not None and value < low:

@@ -53,9 +53,16 @@ def _record(contract: Contract, extra: Literal["forbid", "ignore"]) -> Any:
 def _field(name: str, contract: Contract) -> Any:
     column = contract.columns[name]
     examples = [] if column.example is None else [column.example]
-    told = Field(title=contract.label(name), description=column.description, examples=examples)
+    more = {"x-categories": {each: column.labels.get(each, "") for each in column.known}} if column.known else {}
+    told = Field(title=contract.label(name), description=_meaning(column), examples=examples, json_schema_extra=more)
     kind = _category(name, contract) if column.kind == "categorical" else _number(name, contract)
     return Annotated[kind, told] if column.required else NotRequired[Annotated[kind, told]]
+
+
+def _meaning(column: Column) -> str:
+    """What a field means, and what its categories do."""
+    known = [f"{each} ({column.labels[each]})" if each in column.labels else each for each in column.known]
+    return ". ".join(filter(None, (column.description, f"Known are {', '.join(known)}" if known else "")))
 
 
 def _number(name: str, contract: Contract) -> Any:
@@ -71,7 +78,7 @@ def _number(name: str, contract: Contract) -> Any:
 def _category(name: str, contract: Contract) -> Any:
     """The type of a categorical field, which turns what came into the category in its one form."""
     column, read = contract.columns[name], contract.readers[name]
-    known = frozenset(column.categories or column.seen_categories or ())
+    known = frozenset(column.known)
     takes = (str, int, bool) if column.values == "truth" else (str, int)
 
     def category(value: Any) -> Any:
@@ -141,7 +148,7 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
         detail = f"{name} is what the model predicts; leave it out"
         return {"pointer": at, "detail": detail, "expected": "no such field", "got": shown(record[name])}
     if name not in (known := known_names(contract)):
-        near = _near_miss(name, known) if suggest and len(name) <= MAX_SUGGESTED_LENGTH else ""
+        near = near_miss(name, known) if suggest else ""
         detail = f"{shown(name)} is no field of this model" + (f"; did you mean {near}?" if near else "")
         return {"pointer": at, "detail": detail, "expected": near or "no such field", "got": shown(name)}
     wanted = "a string or a finite number" if name == contract.identifier else expected(contract.columns[name])
@@ -153,7 +160,10 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
 
 
 @lru_cache(maxsize=1000)
-def _near_miss(name: str, known: tuple[str, ...]) -> str:
+def near_miss(name: str, known: tuple[str, ...]) -> str:
+    """Which of the known names is probably meant; empty if none is near."""
+    if len(name) > MAX_SUGGESTED_LENGTH:
+        return ""
     by_lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return by_lower[near[0]] if near else ""

@@ -123,7 +123,8 @@ def _parameters(bundle: Bundle) -> dict[str, str]:
         "Tell why: what the model predicts for a typical record, and what each feature of this one adds to that. "
         f"Together they are the prediction. At most {MAX_EXPLAINED} records; in CSV a column each"
     )
-    return {"partial": partial} | ({"explain": explain} if bundle.typical else {})
+    strict = "Refuse a category that training never saw, instead of pricing it with a warning"
+    return {"partial": partial} | ({"explain": explain} if bundle.typical else {}) | {"strict": strict}
 
 
 def _flag(name: str, told: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Input:
     @property
     def choices(self) -> list[str]:
         """Categories to choose from, in the contract's order; none for a number or an open list."""
-        return list(self.column.categories or self.column.seen_categories or [])
+        return list(self.column.known)
 
     @property
     def hint(self) -> str:

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 def predict() -> Response:
     """Answer one record, an array of them, or a CSV file.
 
-    ?partial=true answers the good records among faulty ones; ?explain=true tells what each feature adds to a price.
+    ?partial=true answers the good records among faulty ones; ?explain=true tells what each feature adds to a price;
+    ?strict=true refuses a category that training never saw.
     """
     serving = service()
-    partial, explain = _flags("partial", "explain")
+    partial, explain, strict = _flags("partial", "explain", "strict")
     kind = _body_kind()
     batch = _csv(serving) if kind == "csv" else _json(serving)
-    answers = answered(batch, serving, partial=partial, explain=explain)
+    answers = answered(batch, serving, partial=partial, explain=explain, strict=strict)
     if _wants_csv():
         table = answer_table(answers, batch, serving.bundle, partial=partial, explain=explain)
         response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
@@ -54,11 +55,11 @@ def ping() -> Any:
     return {"status": "ready", "version": service().bundle.version}
 
 
-def answered(batch: Batch, serving: Service, *, partial: bool = False, explain: bool = False) -> list[Answer]:
+def answered(batch: Batch, serving: Service, **how: bool) -> list[Answer]:
     """Answer a batch as `answer` does, and count what became of its records."""
     g.records = len(batch.records)
     try:
-        answers = answer(batch, serving, partial=partial, explain=explain)
+        answers = answer(batch, serving, **how)
     except Problem:
         metrics.count_refused(len(batch.records))
         raise

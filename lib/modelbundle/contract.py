@@ -21,6 +21,7 @@ class Column(BaseModel):
     values: what the categories are (see cells.category): any spelling of a whole number or of a truth value, or text as
     it is written; where nothing is said, whole if all categories are given as numbers.
     categories lists the known ones, as strings: training refuses another, serving prices it with a warning.
+    labels: what categories mean, where their names do not tell, such as 60: two storeys, 1946 and newer.
     seen_* are filled in when a bundle is written: the range that the training rows covered.
     """
 
@@ -35,6 +36,7 @@ class Column(BaseModel):
     maximum: float | None = None
     values: Values = "text"
     categories: tuple[str, ...] | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
     example: bool | float | int | str | None = None
     seen_minimum: float | None = None
     seen_maximum: float | None = None
@@ -55,6 +57,16 @@ class Column(BaseModel):
             return value
         return tuple(dict.fromkeys(category(item, info.data["values"]) for item in value))
 
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_are_of_categories(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict) or "values" not in info.data:
+            return value
+        labels = {category(key, info.data["values"]): label for key, label in value.items()}
+        if strange := [name for name in labels if name not in (info.data.get("categories") or ())]:
+            raise ValueError(f"{strange[0]!r} is none of the categories that are listed")
+        return labels
+
     @model_validator(mode="after")
     def _limits_fit_the_kind(self) -> Column:
         if self.kind == "categorical" and (self.minimum is not None or self.maximum is not None):
@@ -68,6 +80,11 @@ class Column(BaseModel):
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         return self
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The categories that are listed, or else those that training saw."""
+        return self.categories or self.seen_categories or ()
 
     def usual_value(self) -> bool | float | int | str | None:
         """The example, or else a value that training saw; None where neither is known."""

@@ -49,6 +49,7 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     if not any("role" not in column for column in columns.values()):
         raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
     head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]
+    head += ["# Say what columns mean (description, unit), and what codes do: labels: {RL: residential, low density}"]
     if remarks:
         head += ["# Look at these first:", *(" ".join(remark.splitlines()) for remark in remarks)]
     content = _content(path, read, columns, _transform(values))

@@ -151,6 +151,60 @@ def test_a_warning_tells_the_value_and_the_limit(service: Service):
 
 
 @pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"Zone": "rl"}, "RL"),
+        ({"Zone": "RLL"}, "RL"),
+        ({"Zone": "rm "}, "RM"),
+        ({"Zone": "residential"}, ""),
+        ({"Zone": "RL" + " x" * 60}, ""),
+        ({"Class": 6}, ""),  # the nearest code means something else
+    ],
+)
+def test_a_misspelt_category_is_told_which_one_was_probably_meant(service: Service, changes: Any, meant: str):
+    (one,) = answers(service, RECORD | changes)
+    (warning,) = one["warnings"]
+
+    assert warning["detail"].partition("was never seen in training")[2] == (f"; did you mean {meant}?" if meant else "")
+
+
+def test_in_a_large_batch_the_first_records_alone_are_told_so(service: Service):
+    told = [one["warnings"][0]["detail"] for one in answers(service, *[RECORD | {"Zone": "rl"}] * 300)]
+
+    assert [each.endswith("did you mean RL?") for each in told] == [True] * 100 + [False] * 200
+
+
+def test_a_strict_request_refuses_categories_that_training_never_saw_and_nothing_else_that_is_unusual(
+    client: FlaskClient,
+):
+    unusual = {"Class": 60, "Area": 8000}  # a gap, and a number far out
+    sent = [RECORD, RECORD | {"Zone": "rl", "Class": "061"}, unusual, RECORD | {"Area": -1}, RECORD | {"Zone": "x"}]
+    faults = [
+        ("/1/Zone", 'Zone: expected a category that training saw; got "rl"; did you mean RL?'),
+        ("/1/Class", 'Class: expected a category that training saw; got "61"'),
+        ("/3/Area", "Area: expected a number from 0 to 9000 (sq ft); got -1"),
+        ("/4/Zone", 'Zone: expected a category that training saw; got "x"'),
+    ]
+    refused = json.loads(client.post("/predict?strict=true", json=sent).text)
+    partial = client.post("/predict?strict=true&partial=true", json=sent).json["predictions"]
+
+    assert refused["detail"] == "4 faults in 3 records; nothing was predicted"
+    assert [(each["pointer"], each["detail"]) for each in refused["errors"]] == faults
+    assert [each for entry in partial for each in entry.get("errors", [])] == refused["errors"]
+    assert [entry.get("prediction") for entry in partial] == [12.5, None, 8009.0, None, None]
+    assert client.post("/predict?strict=true", json=[RECORD, unusual]).status_code == 200
+    assert client.post("/predict?strict=false", json=RECORD | {"Zone": "rl"}).status_code == 200
+
+
+def test_a_strict_request_is_so_for_one_record_for_a_table_and_with_reasons(client: FlaskClient):
+    one = client.post("/predict?strict=true", json=RECORD | {"Zone": "rl"})
+    table = client.post("/predict?strict=true", data="Zone,Class,Area\nRL,60,3\nrl,60,3\n", content_type="text/csv")
+
+    assert [json.loads(each.text)["errors"][0]["pointer"] for each in (one, table)] == ["/Zone", "/1/Zone"]
+    assert one.status_code == table.status_code == 422
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         (0.0, 0.0), (-0.0, 0.0), (217276.0311, 217276.03), (-217276.0371, -217276.04), (1.005001, 1.00500),

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from app import create_app
+from app.checks import record_type
 from app.explain import MAX_EXPLAINED
 from app.settings import Settings
 from modelbundle.contract import Contract
@@ -222,9 +223,19 @@ def test_flags_are_off_unless_they_are_set(document: dict[str, Any]):
     flags = document["paths"]["/predict"]["post"]["parameters"]
 
     assert [(flag["name"], flag["in"], flag["schema"]) for flag in flags] == [
-        (name, "query", {"type": "boolean", "default": False}) for name in ("partial", "explain")
+        (name, "query", {"type": "boolean", "default": False}) for name in ("partial", "explain", "strict")
     ]
     assert all(flag["description"] for flag in flags)
+
+
+def test_categories_and_what_they_mean_are_described():
+    columns = COLUMNS | {"Class": COLUMNS["Class"] | {"description": "How it is built", "labels": {60: "two storeys"}}}
+    record = record_type(Contract.model_validate({"columns": columns})).json_schema()["properties"]
+
+    assert record["Class"]["x-categories"] == {"20": "", "60": "two storeys"}
+    assert record["Class"]["description"] == "How it is built. Known are 20, 60 (two storeys)"
+    assert "x-categories" not in record["Zone"], "nobody said, and no training has seen any"
+    assert "x-categories" not in record["Area"]
 
 
 def test_every_member_of_an_answer_is_promised(client: FlaskClient, document: dict[str, Any]):

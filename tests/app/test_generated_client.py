@@ -113,7 +113,9 @@ def test_everything_that_is_described_can_be_called_and_is_after_a_publish_too(t
 
 def test_a_client_is_made_whatever_features_are_called(tmp_path: Path):
     names = ["1st floor", "Größe", "class", "a:b", 'q"uote', "x,y", "model_config", "body", "a/b~c", "Prediction"]
-    columns = dict.fromkeys(names, COLUMNS["Area"]) | COLUMNS
+    words = ['"""', "\\", "'", "{{x}}", "a\nb", "é", "# x"]
+    zones = {"categories": ["RL", *words], "labels": {word: f"it is {word} so" for word in words}}
+    columns = dict.fromkeys(names, COLUMNS["Area"]) | COLUMNS | {"Zone": COLUMNS["Zone"] | zones}
     app = create_app(Settings(models=tmp_path / "none"))
     app.extensions["service"] = service_of(
         Contract.model_validate({"columns": columns}), lambda records: [1.0] * len(records)

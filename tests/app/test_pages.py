@@ -30,7 +30,12 @@ AREA, KIND, YEAR, HTML = 'the "area" <b>', "x/y[]", "é ~ 1", {"Accept": "text/h
 OLD = "old &  <i>\nthing"
 COLUMNS = {
     AREA: {"kind": "numeric", "required": True, "unit": "m²", "minimum": 0, "maximum": 9000, "example": 3},
-    KIND: {"kind": "categorical", "categories": [OLD, "new"], "description": "Whether it is <u>new</u>"},
+    KIND: {
+        "kind": "categorical",
+        "categories": [OLD, "new", "items"],
+        "description": "Whether it is <u>new</u>",
+        "labels": {"new": "<s>built</s> lately"},
+    },
     YEAR: {"kind": "numeric"},
     "Price": {"role": "target", "kind": "numeric", "unit": "USD"},
 }
@@ -88,6 +93,14 @@ def test_every_feature_has_a_labelled_field_with_its_limits_and_its_example(clie
         assert f'<label for="{id_}">{escape(name)}' in page
     assert '<option value="">not known</option>' in page
     assert "0 to 19 in training" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_categories_are_shown_with_what_they_mean(client: FlaskClient, path: str):
+    page = unescape(client.get(path, headers=HTML).text)
+
+    assert ">new: <s>built</s> lately</option>" in page or "<code>new</code> <s>built</s> lately</li>" in page
+    assert ">items</option>" in page or "<code>items</code> </li>" in page
 
 
 def test_the_form_is_answered_with_the_price_and_keeps_what_was_sent(client: FlaskClient):

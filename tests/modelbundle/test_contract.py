@@ -41,6 +41,9 @@ def test_a_contract_needs_its_roles(columns: dict[str, Any], message: str):
         (NUMBER | {"categories": ["a"]}, "a numeric column takes minimum and maximum"),
         (NUMBER | {"minimum": 2, "maximum": 1}, "minimum 2.0 is above maximum 1.0"),
         (TEXT | {"categories": ["a", " "]}, "categories: an empty text is no category"),
+        (TEXT | {"categories": [20], "labels": {"21": "a"}}, "'21' is none of the categories that are listed"),
+        (TEXT | {"labels": {"a": "b"}}, "'a' is none of the categories that are listed"),
+        (NUMBER | {"labels": {"1": "b"}}, "'1' is none of the categories that are listed"),
         (NUMBER | {"minimun": 2}, "Extra inputs are not permitted"),
         ({"kind": "text"}, "Input should be 'numeric' or 'categorical'"),
     ],
@@ -78,6 +81,26 @@ def test_labels_carry_the_unit_where_there_is_one(contract: Contract):
 
 def test_categories_that_are_written_as_numbers_are_strings(contract: Contract):
     assert contract.columns["Class"].categories == ("20", "60")
+
+
+def test_labels_belong_to_categories_in_any_spelling():
+    codes = Column.model_validate(TEXT | {"categories": [20, 60], "labels": {60.0: "two storeys", "020": "one"}})
+    truth = Column.model_validate(TEXT | {"values": "truth", "categories": [True], "labels": {"yes": "has one"}})
+
+    assert codes.labels == {"60": "two storeys", "20": "one"}
+    assert truth.labels == {"true": "has one"}
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ({"categories": ["b", "a"], "seen_categories": ["a"]}, ("b", "a")),
+        ({"seen_categories": ["a"]}, ("a",)),
+        ({}, ()),
+    ],
+)
+def test_known_are_the_categories_that_are_listed_or_else_those_that_training_saw(told: Any, known: Any):
+    assert Column.model_validate(TEXT | told).known == known
 
 
 def test_the_example_is_a_request(contract: Contract):
