@@ -5,11 +5,11 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g, request
+from flask import Flask, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, body, follow, pages, predict, status, turns
-from app.problems import Problem, http_problem, problem_response
+from app import access, body, follow, pages, predict, proxies, status, turns
+from app.problems import MEDIA_TYPE, Problem, http_problem, problem_response
 from app.settings import read_settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     for path, view in (FOR_PEOPLE | FOR_MACHINES).items():
         app.add_url_rule(path, f"GET {path}", view)
     for path, view in (FORMS | PRICES).items():
-        app.add_url_rule(path, f"POST {path}", view, methods=["POST"], provide_automatic_options=False)
+        options = None if settings.allowed_origins and path in PRICES else False  # browsers ask for other origins' sake
+        app.add_url_rule(path, f"POST {path}", view, methods=["POST"], provide_automatic_options=options)
+    proxies.believe(app, settings)
+    proxies.let_in(app, settings, FOR_MACHINES | PRICES)
+    app.context_processor(lambda: {"root": pages.root()})
     access.watch(app)
     app.before_request(body.receive)
     turns.take(app)
@@ -75,4 +79,10 @@ def _problem(problem: Problem) -> Any:
 def _http_error(error: HTTPException) -> Any:
     if original := getattr(error, "original_exception", None):
         g.traceback = "".join(traceback.format_exception(original))
-    return http_problem(error)
+    problem = http_problem(error)
+    by_a_browser = request.accept_mimetypes.best_match([MEDIA_TYPE, "text/html"]) == "text/html"
+    for_people = by_a_browser and problem.status in (404, 405)
+    response = make_response(pages.refusal(problem) if for_people else problem_response(problem))
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(allowed)
+    return response

@@ -215,9 +215,11 @@ def answer_table(
     ends = ["low", "high"] if bundle.intervals else []
     reasons = ["typical", *(f"contribution {feature}" for feature in bundle.contract.features)] if explain else []
     added = ["prediction", *ends, *reasons, "warnings", *(["errors"] if partial else [])]
+    taken = {*header, *bundle.contract.features}
+    heads = [f"model {column}" if column in taken else column for column in added]
     text = io.StringIO()
     writer = csv.writer(text)  # with the line ends of RFC 4180: cells that hold one of their characters are quoted
-    writer.writerow([*header, *added])
+    writer.writerow([*header, *heads])
     for row, each in zip(rows, answers, strict=True):
         sent, cells = (row + [""] * len(header))[: len(header)], _cells(each)
         writer.writerow([*sent, *(cells.get(column) for column in added)])

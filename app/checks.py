@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # refused as a whole, and no near miss is looked for in a name longer than this.
 MAX_FIELDS_PER_COLUMN = 2
 MAX_SUGGESTED_LENGTH = 100
+
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 
 Record = dict[str, Any]
 Fault = dict[str, str]
@@ -156,7 +159,10 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
         return fault(at, wanted, "null" if name in record else "nothing", f"{name} is required: ")
     if type(record[name]) in (str, int) and contract.readers[name](record[name]) is None:
         return fault(at, wanted, f"{shown(record[name])}, which means missing", f"{name} is required: ")
-    return fault(at, wanted, shown(record[name]), f"{name}: ")
+    found = fault(at, wanted, shown(record[name]), f"{name}: ")
+    if name in contract.numeric and isinstance(record[name], str) and DECIMAL_COMMA.fullmatch(record[name]):
+        found["detail"] += "; a decimal comma? Write a point"
+    return found
 
 
 @lru_cache(maxsize=1000)

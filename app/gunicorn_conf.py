@@ -50,6 +50,11 @@ worker_tmp_dir = _MEMORY if os.access(_MEMORY, os.W_OK) else None
 control_socket_disable = True
 
 
+# Whose headers are believed is for the app to say (TRUSTED_PROXIES); gunicorn itself believes nobody.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Let a worker that is stopped before it listens for signals end at once, instead of being waited for."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

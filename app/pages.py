@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Response, current_app, render_template, request, send_from_directory
 from werkzeug.exceptions import NotFound
@@ -23,6 +24,8 @@ from modelbundle.amounts import amount, percent, plain
 from modelbundle.cells import category
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.explain import Reasons
     from modelbundle.contract import Column
 
@@ -32,6 +35,8 @@ REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# What an address may hold; half is room for other values than the example's.
+LONGEST_ADDRESS = 4000
 REPORT_NAV = '<nav aria-label="Reports">'
 
 
@@ -57,16 +62,21 @@ class Input:
         return f"{plain(self.column.seen_minimum)} to {plain(self.column.seen_maximum)} in training"
 
 
-def home() -> str:
-    """Show the form, with the contract's example filled in."""
-    return _page(service())
+def home() -> tuple[str, int]:
+    """Show the form, with the contract's example filled in; or with what the address says of it, and the answer."""
+    serving = service()
+    asked = any(name in request.args for name in serving.contract.features)
+    return _answered(serving, request.args) if asked else (_page(serving), 200)
 
 
 def one() -> tuple[str, int]:
-    """Answer the form on the same page."""
-    serving = service()
+    """Answer the form, where what it holds is too much for an address."""
+    return _answered(service(), request.form)
+
+
+def _answered(serving: Service, form: Mapping[str, str]) -> tuple[str, int]:
     # a browser sends the end of a line in a category as two characters
-    sent = {name: request.form.get(name, "").replace("\r\n", "\n") for name in serving.contract.features}
+    sent = {name: form.get(name, "").replace("\r\n", "\n") for name in serving.contract.features}
     record, explain = cells_to_record(sent.items(), serving.contract), serving.bundle.typical is not None
     (answer,) = answered(Batch([record], [""]), serving, partial=True, explain=explain)
     return _page(serving, sent, answer, why=reasons(answer, record, serving.bundle)), 422 if "errors" in answer else 200
@@ -122,10 +132,17 @@ def icon() -> Response:
 
 def refusal(problem: Problem) -> tuple[str, int]:
     """Tell a person why there is no page, or no answer to a form."""
-    if problem.status == 503:
-        return render_template("unavailable.html", problem=problem, facts=None), 503
+    if problem.status in (404, 405, 503):
+        registry = str(current_app.extensions["following"].settings.models)
+        reason = problem.detail.replace(f"{registry}/", "").replace(registry, "the registry")  # where it lies is ours
+        return render_template("nothing.html", problem=problem, reason=reason, facts=None), problem.status
     details = "; ".join(fault["detail"] for fault in problem.members.get("errors", []))
     return _page(service(), alert=f"{problem.title}: {details or problem.detail}."), problem.status
+
+
+def root() -> str:
+    """Where the app begins, as seen from the page that is asked for: so links lead there below any prefix."""
+    return "../" * (request.path.count("/") - 1) or "./"
 
 
 def _report(folder: Path, page: str) -> Response:
@@ -133,7 +150,9 @@ def _report(folder: Path, page: str) -> Response:
     if path is None or not Path(path).is_file():
         raise NotFound
     # read from a disk a report has nowhere to go back to, here it has
-    html = Path(path).read_text(encoding="utf-8").replace(REPORT_NAV, f'{REPORT_NAV}\n<a href="/">Predict</a>', 1)
+    html = (
+        Path(path).read_text(encoding="utf-8").replace(REPORT_NAV, f'{REPORT_NAV}\n<a href="{root()}">Predict</a>', 1)
+    )
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     response.headers["Cache-Control"] = "no-cache"
@@ -155,9 +174,11 @@ def _page(
         Input(name, contract.columns[name], _field_text(values.get(name, ""), contract.columns[name]), fault)
         for name, fault in at_fields.items()
     ]
+    short = len(urlencode({each.name: each.value for each in inputs})) < LONGEST_ADDRESS / 2
     return render_template(
-        "home.html", inputs=inputs, answer=answer, why=why, alert=alert, contract=contract, facts=_facts(serving),
-        amount=amount, percent=percent, header=",".join(known_names(contract)),
+        "home.html", method="get" if short else "post", inputs=inputs, answer=answer, why=why, alert=alert,
+        contract=contract, facts=_facts(serving), amount=amount, percent=percent,
+        header=",".join(known_names(contract)),
     )  # fmt: skip
 
 

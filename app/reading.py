@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
@@ -101,7 +102,8 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
     title = "The body is not CSV"
     try:
         text = body.decode(CHARSETS[charset.lower()])
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        text, comma = _delimited(text)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
         # read no further than to know that there are too many
         rows = list(islice(filter(None, reader), most + 2))
     except UnicodeDecodeError as error:
@@ -113,15 +115,23 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
     header = column_names(rows[0])
     if twice := doubled(header):
         raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
-    if len(header) == 1 and ";" in header[0]:
+    if len(header) == 1 and ";" in header[0] and comma == ",":
         raise Problem(400, title, "expected commas between the columns; got semicolons")
     _limit(len(rows) - 1, most)
     records, faults = [], {}
+    width = max((place for place, name in enumerate(header, 1) if name), default=len(header))
     for number, row in enumerate(rows[1:]):
-        if len(row) != len(header):
+        if len(row) < width or any(row[len(header) :]):  # spreadsheets write empty columns behind the last
             faults[number] = fault(f"/{number}", f"{len(header)} cells, as the header has", f"{len(row)} cells")
         records.append(cells_to_record(zip(header, row, strict=False), contract))
     return _batch(records, most, faults=faults, table=[[name.strip() for name in rows[0]], *rows[1:]])
+
+
+def _delimited(text: str) -> tuple[str, str]:
+    """Take off the line in which Excel says what stands between the columns, and say what it is."""
+    first, end, rest = text.partition("\n")
+    found = re.fullmatch(r'"?sep=([,;\t])"?\r?', first)
+    return (rest, found[1]) if end and found else (text, ",")
 
 
 def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +35,45 @@ class Settings(BaseModel):
     follow_seconds: float = Field(
         1, ge=0.05, le=3600, allow_inf_nan=False, description="time between two looks at what `current` names"
     )
+    trusted_proxies: str = Field(
+        "",
+        description="addresses or networks, by commas, whose X-Forwarded-For, -Proto, -Host and -Prefix are believed",
+    )
+    allowed_origins: str = Field(
+        "", description="origins, by commas, whose pages may ask from a browser, such as https://example.org"
+    )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(0, ge=0, le=512, description="worker processes; 0 for one a processor")
     threads: int = Field(8, ge=1, le=512, description="threads of a worker, most of them to wait for slow clients")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        try:
+            networks_of(text)
+        except ValueError:
+            raise ValueError(
+                "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, with commas between them"
+            ) from None
+        return text
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        if not all(re.fullmatch(r"https?://[\w.:\[\]-]+", origin) for origin in listed(text)):
+            raise ValueError("origins as browsers send them, such as https://example.org, with commas between them")
+        return text
+
+
+def listed(text: str) -> list[str]:
+    """Read a list with commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def networks_of(text: str) -> list[IPv4Network | IPv6Network]:
+    """Read a list of addresses and networks. Raises ValueError."""
+    return [ip_network(each, strict=False) for each in listed(text)]
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -48,7 +85,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         properties = Settings.model_json_schema()["properties"][name]
-        limits = f"a number from {properties['minimum']} to {properties['maximum']}"
+        numbers = f"a number from {properties.get('minimum')} to {properties.get('maximum')}"
+        limits = numbers if "minimum" in properties else first["ctx"]["error"]
         raise SettingsProblem(f"{name.upper()} should be {limits}; found {texts[name][:80]!r}") from None
 
 

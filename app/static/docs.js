@@ -10,7 +10,7 @@ for (const form of document.querySelectorAll(".try")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const flags = [...form.querySelectorAll("input:checked")].map((box) => `${box.name}=true`).join("&");
-    const path = form.dataset.path + (flags && `?${flags}`);
+    const path = `.${form.dataset.path}` + (flags && `?${flags}`);
     const options = { method: form.dataset.method };
     if (body) {
       options.body = body.value;

@@ -11,14 +11,9 @@ function alertText(text) {
   return paragraph;
 }
 
-async function send(form, path) {
-  const button = form.querySelector("button");
-  button.disabled = true;
-  try {
-    return await fetch(path, { method: "POST", body: new FormData(form), headers: { Accept: "text/html" } });
-  } finally {
-    button.disabled = false;
-  }
+// The button stays as it is: one that is disabled loses the focus.
+function send(form) {
+  return fetch(form.getAttribute("action"), { method: "POST", body: new FormData(form), headers: { Accept: "text/html" } });
 }
 
 async function pageOf(response) {
@@ -30,6 +25,7 @@ function takeOver(page) {
   if (!page.getElementById("answer")) throw new Error("the server's answer was not a page of this form");
   for (const id of ["answer", "why"]) {
     document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
+    document.getElementById(id).classList.remove("stale");
   }
   for (const field of one.querySelectorAll("[name]")) {
     const theirs = page.getElementById(field.id);
@@ -43,11 +39,14 @@ let newest = 0;
 
 async function predictOne() {
   const mine = (newest += 1);
+  // The address carries the form: it can be reloaded, kept and shared.
+  if (one.getAttribute("method") === "get") history.replaceState(null, "", `?${new URLSearchParams(new FormData(one))}`);
   try {
-    const page = await pageOf(await send(one, "/"));
+    const page = await pageOf(await send(one));
     // a slow answer to an older question must not replace a newer one
     if (mine === newest) takeOver(page);
   } catch (error) {
+    if (mine !== newest) return;
     document.getElementById("answer").replaceChildren(alertText(`The server could not be asked: ${error.message}.`));
     document.getElementById("why").replaceChildren();
   }
@@ -58,6 +57,11 @@ one.addEventListener("submit", (event) => {
   predictOne().then(() => document.getElementById("answer").scrollIntoView({ block: "nearest" }));
 });
 
+// An answer to other values than those that stand there is greyed, until the new one is there.
+one.addEventListener("input", () => {
+  for (const id of ["answer", "why"]) document.getElementById(id).classList.add("stale");
+});
+
 // Once there is an answer, it follows what is changed.
 one.addEventListener("change", () => {
   if (document.querySelector("#answer .price") && one.checkValidity()) predictOne();
@@ -66,9 +70,10 @@ one.addEventListener("change", () => {
 many.addEventListener("submit", async (event) => {
   event.preventDefault();
   const place = document.getElementById("table-answer");
+  if (place.textContent === "Predicting …") return;
   place.textContent = "Predicting …";
   try {
-    const response = await send(many, "/table");
+    const response = await send(many);
     if (!(response.headers.get("Content-Type") ?? "").startsWith("text/csv")) {
       const theirs = (await pageOf(response)).getElementById("table-answer");
       place.replaceChildren(...(theirs?.childNodes ?? [alertText(`The server answered ${response.status}.`)]));
@@ -85,5 +90,7 @@ many.addEventListener("submit", async (event) => {
     place.replaceChildren(told);
   } catch (error) {
     place.replaceChildren(alertText(`The server could not be asked: ${error.message}.`));
+  } finally {
+    place.scrollIntoView({ block: "nearest" });
   }
 });

@@ -24,7 +24,6 @@ from training.metrics import prediction_scorer
 from training.paths import CACHE
 from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
-from training.split import folds_of_one_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,10 +57,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Curve:
-    """A learning curve: mean number of fitted rows per size, and the scores of the folds at each size.
-
-    failed: why the sizes that are left out could not be scored; empty if none is.
-    """
+    """A learning curve: mean number of fitted rows per size, the folds' scores at each, and why sizes are left out."""
 
     rows: list[int]
     scores: list[list[float]]
@@ -138,10 +134,7 @@ def importance(
 
 
 def score(fitted: Pipeline, X: pd.DataFrame, y: pd.Series, scorers: Sequence[str]) -> dict[str, float]:
-    """Score a fitted pipeline on rows that it has not seen: scorer -> score, greater is better.
-
-    Raises CandidateFailed if predictions or scores are no finite numbers.
-    """
+    """Score a fitted pipeline on unseen rows: scorer -> score. Raises CandidateFailed unless all are finite numbers."""
     return prediction_scorer(scorers)(predict(fitted, X), y.to_numpy())
 
 
@@ -176,6 +169,13 @@ def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float
     return _remembered(_fit, pipeline, X, y)
 
 
+def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
+    """How many folds it takes until every row has been scored once."""
+    rows = {row for fold in folds for row in fold["score"]}
+    covered = np.cumsum([len(fold["score"]) for fold in folds])
+    return int(np.searchsorted(covered, len(rows))) + 1
+
+
 def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold]) -> dict[str, Any]:
     """Without scores, so that whatever is scored later was fitted and predicted once."""
 
@@ -204,8 +204,7 @@ def _importance(
         unseen, truth = X.iloc[fold["score"]], y.iloc[fold["score"]].to_numpy()
         random = np.random.default_rng(seed)
         orders = np.concatenate([random.permutation(len(unseen)) for _ in range(SHUFFLES)])
-        # All shuffles of a feature are predicted at once: scikit-learn's permutation_importance takes them one by one,
-        # and a pipeline takes about as long to begin as to predict a fold.
+        # All shuffles of a feature at once: a pipeline takes about as long to begin as to predict a fold.
         copies = pd.concat([unseen] * SHUFFLES, ignore_index=True)
         kept, losses = score(predict(fitted, unseen), truth)[scorer], []
         for name in X.columns:

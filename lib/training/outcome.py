@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.amounts import amount, between
+from training.evaluate import folds_of_one_repeat
 from training.finite import predict
-from training.split import folds_of_one_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

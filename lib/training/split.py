@@ -12,8 +12,6 @@ from modelbundle.digests import digest_json
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from training.conf import Split
 
 
@@ -30,13 +28,6 @@ class Parts(TypedDict):
     holdout: list[int]
     training: list[int]
     folds: list[Fold]
-
-
-def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
-    """How many folds it takes until every row has been scored once."""
-    rows = {row for fold in folds for row in fold["score"]}
-    covered = np.cumsum([len(fold["score"]) for fold in folds])
-    return int(np.searchsorted(covered, len(rows))) + 1
 
 
 def training_rows_digest(data_sha256: str, parts: Parts) -> str:

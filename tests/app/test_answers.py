@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from app import create_app
 from app.answers import MAX_FAULTS, answer, rounded
 from app.problems import Problem
 from app.reading import json_batch
+from app.settings import Settings
 from modelbundle.contract import Contract
+from modelbundle.intervals import Intervals
 from tests.app.conftest import client_of, publish
+from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import COLUMNS
 from training.bundle import draft_bundle, with_seen_ranges
 from training.candidates import build_pipeline
 from training.recipe import Candidate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
@@ -382,6 +388,22 @@ def test_the_table_that_was_sent_comes_back_with_its_own_text(client: FlaskClien
         ["", "1e1", "20", 'R "x", y\nz', "19.0", "Zone 'R \"x\", y\\nz' was never seen in training"],
         ["8", "+04", "60", "NA", "13.0", "Zone was missing and filled in by the model"],
     ]
+
+
+def test_no_column_of_the_answer_has_the_name_of_one_that_was_sent(tmp_path: Path):
+    """Features may be called as the answer's columns are."""
+    names = {"Area": "prediction", "Zone": "low", "Class": "warnings"}
+    columns = {names.get(name, name): column for name, column in COLUMNS.items()}
+    app = create_app(Settings(models=tmp_path))
+    service = service_of(Contract.model_validate({"columns": columns}), lambda records: [1.5] * len(records))
+    app.extensions["service"] = replace(
+        service, bundle=replace(service.bundle, intervals=Intervals.model_validate(INTERVALS))
+    )
+    sent = "prediction,low,warnings\n3,RL,60\n"
+    header, row = rows(post(app.test_client(), sent, accept="text/csv"))
+
+    assert header == ["prediction", "low", "warnings", "model prediction", "model low", "high", "model warnings"]
+    assert row[:4] == ["3", "RL", "60", "1.5"]
 
 
 def test_a_table_is_answered_like_the_same_records_in_json(client: FlaskClient):

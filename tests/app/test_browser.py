@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import shutil
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.app.conftest import explaining
 from tests.conftest import ROOT
+from tests.helpers.browsing import chromium, missing
 from tests.helpers.serving import free_port, serving
 
 if TYPE_CHECKING:
@@ -27,18 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.run
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
 PHONE = {"width": 400, "height": 800}
 WIDE = {"width": 1200, "height": 900}
-
-
-def missing(what: str) -> None:
-    """Skip, or fail where everything should be there."""
-    if "CI" in os.environ:
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +40,7 @@ def url(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        missing("there is no Chromium here; on Debian: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+    yield from chromium()
 
 
 @pytest.fixture
@@ -199,6 +183,71 @@ def test_without_javascript_the_form_works(open_page: Callable[..., Page], url: 
 
     expect(page.locator(".price")).to_have_text(price_of(url, YearBuilt=1950))
     expect(page.get_by_label("YearBuilt")).to_have_value("1950")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_address_carries_the_form_for_reload_back_and_others(
+    open_page: Callable[..., Page], url: str, javascript: bool
+):
+    price = price_of(url, YearBuilt=1950, MSZoning=None)
+    page = open_page(java_script_enabled=javascript)
+    page.get_by_label("YearBuilt").fill("1950")
+    page.get_by_label("MSZoning").select_option("")
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".price")).to_have_text(price)
+    shared = page.url.removeprefix(url)
+
+    page.reload()
+    expect(page.locator(".price")).to_have_text(price)
+    page.get_by_role("link", name="API").click()
+    page.go_back()
+    for each in (page, open_page(shared, java_script_enabled=javascript)):
+        expect(each.get_by_label("YearBuilt")).to_have_value("1950")
+        expect(each.get_by_label("MSZoning")).to_have_value("")
+        expect(each.locator(".price")).to_have_text(price)
+
+
+def test_a_price_of_other_values_than_those_that_stand_there_is_greyed(open_page: Callable[..., Page], url: str):
+    page = open_page()
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".price")).to_be_visible()
+    expect(page.locator("#answer")).to_have_css("opacity", "1")
+
+    page.get_by_label("YearBuilt").fill("1950")  # and still in the field
+    expect(page.locator("#answer")).to_have_css("opacity", "0.45")
+    expect(page.locator("#why")).to_have_css("opacity", "0.45")
+    page.get_by_label("YearBuilt").blur()
+    expect(page.locator(".price")).to_have_text(price_of(url, YearBuilt=1950))
+    expect(page.locator("#answer")).to_have_css("opacity", "1")
+
+
+@pytest.mark.parametrize("name", ["Predict SalePrice", "Predict all"])
+def test_a_button_keeps_the_focus(open_page: Callable[..., Page], tmp_path: Path, name: str):
+    page = open_page()
+    page.get_by_label("CSV file").set_input_files(table(tmp_path))
+    page.get_by_role("button", name=name).press("Enter")
+    expect(page.locator(".price, #table-answer a")).to_be_visible()
+
+    expect(page.get_by_role("button", name=name)).to_be_focused()
+
+
+def test_on_a_phone_the_price_stays_in_sight_while_a_value_is_changed(open_page: Callable[..., Page]):
+    page = open_page(viewport=PHONE)
+    page.get_by_role("button", name="Predict SalePrice").click()
+    expect(page.locator(".price")).to_be_visible()
+    for name in ("MSSubClass", "YearBuilt"):
+        field = page.get_by_label(name)
+        field.scroll_into_view_if_needed()
+        expect(page.locator(".price")).to_be_in_viewport(ratio=1)
+        expect(field).to_be_in_viewport(ratio=1)
+
+
+def test_the_answer_to_a_table_is_scrolled_to(open_page: Callable[..., Page], tmp_path: Path):
+    page = open_page(viewport={"width": 400, "height": 300})
+    page.get_by_label("CSV file").set_input_files(table(tmp_path))
+    page.get_by_role("button", name="Predict all").click()
+
+    expect(page.get_by_role("link", name="Download predictions.csv")).to_be_in_viewport()
 
 
 def test_the_keyboard_is_enough(open_page: Callable[..., Page], url: str):

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import pytest
@@ -17,12 +18,15 @@ from markupsafe import escape
 from app import create_app
 from app.settings import Settings
 from modelbundle.contract import Contract
+from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import write_bundle
 from training.bundle import draft_bundle, with_seen_ranges
 from training.candidates import build_pipeline
 from training.recipe import Candidate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
@@ -101,6 +105,50 @@ def test_categories_are_shown_with_what_they_mean(client: FlaskClient, path: str
 
     assert ">new: <s>built</s> lately</option>" in page or "<code>new</code> <s>built</s> lately</li>" in page
     assert ">items</option>" in page or "<code>items</code> </li>" in page
+
+
+def test_the_address_carries_the_form_and_its_answer(client: FlaskClient):
+    address = f"/?{urlencode({AREA: '4', KIND: 'new', YEAR: '16', 'from': 'a friend'})}"
+    page, posted = client.get(address, headers=HTML), ask(client, **{AREA: "4"})
+
+    assert "1,004 USD" in page.text
+    assert page.text == posted.text
+    assert '<form id="one" method="get"' in page.text
+    assert client.get("/?from=a+friend").text == client.get("/").text
+
+
+def test_an_address_may_be_wrong_as_a_form_may(client: FlaskClient):
+    wrong = client.get(f"/?{urlencode({AREA: 'many'})}", headers=HTML)
+
+    assert wrong.status_code == 422
+    assert 'value="many"' in field(wrong.text, AREA)
+    assert 'aria-invalid="true"' in field(wrong.text, AREA)
+
+
+def test_a_form_that_is_too_much_for_an_address_is_posted(tmp_path: Path):
+    columns = {f"measurement {number} of the series": {"kind": "numeric", "example": 1} for number in range(100)}
+    columns |= {"Price": COLUMNS["Price"]}
+    app = create_app(Settings(models=tmp_path))
+    app.extensions["service"] = service_of(
+        Contract.model_validate({"columns": columns}), lambda records: [1.0] * len(records)
+    )
+
+    assert '<form id="one" method="post"' in app.test_client().get("/").text
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/predict", 405)])
+def test_people_get_a_page_and_programs_a_problem_where_there_is_nothing(
+    client: FlaskClient, method: str, path: str, status: int
+):
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    page, problem = client.open(path, method=method, headers=browser), client.open(path, method=method)
+
+    assert [(each.status_code, each.mimetype) for each in (page, problem)] == [
+        (status, "text/html"), (status, "application/problem+json"),
+    ]  # fmt: skip
+    assert f"<h1>{json.loads(problem.text)['title']}</h1>" in page.text
+    assert page.headers.get("Allow") == problem.headers.get("Allow")
+    assert bool(page.headers.get("Allow")) == (status == 405)
 
 
 def test_the_form_is_answered_with_the_price_and_keeps_what_was_sent(client: FlaskClient):
@@ -193,7 +241,7 @@ def test_a_report_may_run_nothing_and_leads_back(client: FlaskClient):
     answer = client.get("/report")
 
     assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
-    assert '<a href="/">Predict</a>' in answer.text
+    assert '<a href="./">Predict</a>' in answer.text
 
 
 @pytest.mark.parametrize(
@@ -211,6 +259,8 @@ def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any
 
     assert (page.status_code, page.mimetype) == (503, "text/html")
     assert "no model was published yet; make run makes one" in page.text
+    assert "The service begins by itself as soon as there is a model" in page.text
+    assert str(tmp_path) not in page.text
     assert (problem.status_code, problem.mimetype) == (503, "application/problem+json")
 
 

@@ -173,6 +173,42 @@ def test_quotes_hold_commas_quotes_and_line_ends():
     assert cell("Zone", 'a, "b"\r\nc') == 'a, "b"\r\nc'
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=,\r\nArea,Zone\r\n1,RL\r\n",
+        '"sep=,"\nArea,Zone\n1,RL\n',
+        "\ufeffsep=;\r\nArea;Zone\r\n1;RL\r\n",
+        "sep=\t\nArea\tZone\n1\tRL\n",
+        "Area,Zone,\n1,RL,\n",
+        "Area,Zone\n1,RL,,\n",
+        "Area,Zone,\n1,RL,,,\n",
+        "Area,Zone,,\n1,RL\n",
+    ],
+)
+def test_a_table_is_read_as_a_spreadsheet_writes_it(text: str):
+    """With a line that says what stands between columns, or with empty columns behind the last."""
+    batch = table(text)
+
+    assert (batch.records, batch.faults) == ([{"Area": 1.0, "Zone": "RL"}], {})
+
+
+@pytest.mark.parametrize(
+    "text", ["Area,Zone\n1,RL,x\n", "Area,Zone\n1\n", "Area,Zone,\n1,RL,x,y\n", "sep=;\nArea;Zone\n1,RL\n"]
+)
+def test_what_no_header_names_is_a_fault_if_it_is_not_empty_and_so_is_what_lacks(text: str):
+    assert list(table(text).faults) == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("3,5", True), (" -12,75 ", True), ("3,5,1", False), ("3.5,", False), ("many", False)]
+)
+def test_a_decimal_comma_is_told_as_such(text: str, told: bool):
+    (found,) = faults_of({"Area": text}, "", CONTRACT, record_type(CONTRACT), suggest=True)
+
+    assert found["detail"].endswith("; a decimal comma? Write a point") == told
+
+
 def test_a_row_of_another_length_is_the_fault_of_its_record_alone():
     batch = table("Area,Zone\n1\n2,RL\n3,RL,x\n")
 

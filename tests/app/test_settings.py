@@ -39,7 +39,9 @@ def test_every_setting_is_read_from_the_variable_of_its_name():
     }
     assert settings.release == "v1"
     assert read_settings({"FOLLOW_SECONDS": "0.25"}).follow_seconds == 0.25
-    assert len(LIMITS) + 5 == len(Settings.model_fields)
+    lists = {"TRUSTED_PROXIES": "10.0.0.7, fd00::/8", "ALLOWED_ORIGINS": "https://a.example,http://[::1]:8000"}
+    assert {name: getattr(read_settings(lists), name.lower()) for name in lists} == lists
+    assert len(LIMITS) + len(lists) + 5 == len(Settings.model_fields)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])
@@ -96,6 +98,41 @@ def test_the_list_names_every_setting_with_its_default():
         assert setting.description in line
         assert str(setting.default) in line or name == "models"
     assert str(ROOT) not in describe_settings()
+
+
+def test_the_readme_lists_them_alike():
+    section = (ROOT / "app/README.md").read_text(encoding="utf-8").partition("## Settings")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip().replace("`", "") for cell in line.split("|")[1:4]] for line in section.splitlines() if "|" in line
+    ]
+    told = {name: [text, default] for name, text, default in rows[2:]}
+    settings = {name.upper(): setting for name, setting in Settings.model_fields.items()}
+
+    assert list(told) == list(settings)
+    for name, setting in settings.items():
+        default = "models/ beside app/" if name == "MODELS" else str(setting.default)
+        assert told[name] == [setting.description.replace("`", ""), default]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("TRUSTED_PROXIES", "10.0.0.300", "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "*", "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8"),
+        ("ALLOWED_ORIGINS", "*", "origins as browsers send them, such as https://example.org"),
+        (
+            "ALLOWED_ORIGINS",
+            "https://a.example, b.example",
+            "origins as browsers send them, such as https://example.org",
+        ),
+        ("ALLOWED_ORIGINS", "https://a.example/", "origins as browsers send them, such as https://example.org"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_with_what_was_expected(name: str, text: str, expected: str):
+    with pytest.raises(SettingsProblem) as refused:
+        read_settings({name: text})
+
+    assert str(refused.value) == f"{name} should be {expected}, with commas between them; found {text!r}"
 
 
 def test_help_prints_the_list():

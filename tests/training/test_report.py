@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.helpers.browsing import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,20 +19,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM and "CI" not in os.environ:
-        pytest.skip("there is no Chromium here; on Debian: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
+    yield from chromium()
 
 
 def pages(folder: Path) -> list[Path]:
