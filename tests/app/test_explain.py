@@ -430,6 +430,6 @@ def test_the_description_of_the_interface_explains_its_example(client: FlaskClie
     example = operation["responses"]["200"]["content"]["application/json"]["examples"]["explained"]["value"]
     record = operation["requestBody"]["content"]["application/json"]["examples"]["one"]["value"]
 
-    assert names == ["partial", "explain"]
+    assert names == ["partial", "explain", "strict"]
     assert post(client, record).json == example
     assert "explain=true" in client.get("/docs").text
