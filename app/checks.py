@@ -160,7 +160,7 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
     if type(record[name]) in (str, int) and contract.readers[name](record[name]) is None:
         return fault(at, wanted, f"{shown(record[name])}, which means missing", f"{name} is required: ")
     found = fault(at, wanted, shown(record[name]), f"{name}: ")
-    if name in contract.numeric and isinstance(record[name], str) and DECIMAL_COMMA.fullmatch(record[name]):
+    if isinstance(record[name], str) and DECIMAL_COMMA.fullmatch(record[name]):
         found["detail"] += "; a decimal comma? Write a point"
     return found
 

@@ -177,7 +177,12 @@ def test_a_misspelt_category_is_told_which_one_was_probably_meant(service: Servi
 def test_in_a_large_batch_the_first_records_alone_are_told_so(service: Service):
     told = [one["warnings"][0]["detail"] for one in answers(service, *[RECORD | {"Zone": "rl"}] * 300)]
 
-    assert [each.endswith("did you mean RL?") for each in told] == [True] * 100 + [False] * 200
+    with pytest.raises(Problem) as refused:
+        answer(json_batch([RECORD | {"Zone": "rl"}] * 300, 300), service, strict=True)
+
+    first = [True] * 100 + [False] * 200
+    assert [each.endswith("did you mean RL?") for each in told] == first
+    assert [each["detail"].endswith("did you mean RL?") for each in refused.value.members["errors"]] == first
 
 
 def test_a_strict_request_refuses_categories_that_training_never_saw_and_nothing_else_that_is_unusual(
