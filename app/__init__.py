@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, body, follow, pages, predict, proxies, status, turns
+from app import access, body, follow, pages, predict, proxies, status
 from app.problems import MEDIA_TYPE, Problem, http_problem, problem_response
 from app.settings import read_settings
 
@@ -62,7 +62,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.context_processor(lambda: {"root": pages.root()})
     access.watch(app)
     app.before_request(body.receive)
-    turns.take(app)
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http_error)
     return app

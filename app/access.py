@@ -9,11 +9,12 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import g, request
 
 from app import metrics
+from app.gateway import BEGUN, LATER
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -58,33 +59,46 @@ def _now() -> str:
 
 
 def _begin() -> None:
-    g.begun = time.perf_counter()
+    g.begun = request.environ.get(BEGUN) or time.monotonic()
     sent = request.headers.get("X-Request-ID", "")
     g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def _end(response: Response) -> Response:
-    seconds = time.perf_counter() - g.begun
     own = {name.lower() for name, _ in response.headers}
     response.headers.extend([(name, value) for name, value in HEADERS.items() if name.lower() not in own])
     response.headers.add("X-Request-ID", g.request_id)
-    route = request.url_rule.rule if request.url_rule else "unknown"
-    metrics.count_request(request.method, route, response.status_code, seconds)
-    if log.isEnabledFor(logging.INFO):
-        log.info("%s", json.dumps(_line(response, seconds)))
+    route, line, begun = request.url_rule.rule if request.url_rule else "unknown", _line(response), g.begun
+    later = request.environ.get(LATER)
+
+    def tell(cut_off: str) -> None:
+        status = "cut off" if cut_off and response.status_code < 500 else str(response.status_code)
+        _tell(line, status, route, time.monotonic() - begun, cut_off)
+
+    if later is None:  # no server that would say when the answer has been sent
+        tell("")
+    else:
+        later.append(tell)
     return response
 
 
-def _line(response: Response, seconds: float) -> dict[str, object]:
+def _tell(line: dict[str, Any], status: str, route: str, seconds: float, cut_off: str) -> None:
+    metrics.count_request(line["method"], route, status, seconds, is_cut_off=bool(cut_off))
+    if log.isEnabledFor(logging.INFO):
+        told = {"cut_off": cut_off} if cut_off else {}
+        log.info("%s", json.dumps({"time": _now(), **line, "milliseconds": round(seconds * 1000, 2), **told}))
+
+
+def _line(response: Response) -> dict[str, Any]:
     line = {
-        "time": _now(),
         "request_id": g.request_id,
         "remote": request.remote_addr,
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
-        "milliseconds": round(seconds * 1000, 2),
         "bytes_in": request.content_length or 0,
         "bytes_out": response.content_length,
     }
+    if service := g.get("service"):
+        line["version"] = service.bundle.version
     return line | {name: g.get(name) for name in ("records", "reason", "traceback") if name in g}

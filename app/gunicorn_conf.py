@@ -36,15 +36,14 @@ access.log_to_standard_output()
 
 wsgi_app = "app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
-# Measured by benchmarks/server.py: one process a processor, and threads to wait for slow clients.
+# Measured by benchmarks/server.py: one process a processor.
 workers = _settings.workers or cpu_count()
-worker_class = "app.worker.DeadlineWorker"
-threads = _settings.threads
+worker_class = "app.worker.Worker"
 # The first bundle is verified and loaded once; workers start in a moment and share its memory. Each loads later ones.
 preload_app = True
 timeout = 30  # seconds without a sign of life until a worker is replaced
+keepalive = 5  # seconds that a client may say nothing
 graceful_timeout = 8  # seconds for requests in flight when the server stops; Docker kills after 10
-keepalive = 5  # seconds
 worker_tmp_dir = _MEMORY if os.access(_MEMORY, os.W_OK) else None
 # Nothing but the port can steer the server, and nothing is written to the home folder.
 control_socket_disable = True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest,
+)  # fmt: skip
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -21,18 +24,25 @@ if TYPE_CHECKING:
     from app.answers import Answer
     from app.service import Service
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+# As far as REQUEST_SECONDS may go.
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900, 3600)
 # 1, 1.6, 2.5 ... times powers of ten: five buckets for every factor of ten, whatever the target and its unit are.
 VALUES = tuple(round(step * 10**power, 6) for power in range(-2, 7) for step in (1, 1.6, 2.5, 4, 6.3))
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
 _requests = Counter("http_requests", "Requests that were answered.", ["method", "route", "status"])
 _seconds = Histogram("http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS)
-_records = Counter("prediction_records", "Records that clients sent, by what became of them.", ["outcome"])
-_warnings = Counter("prediction_warnings", "Warnings that went with predictions.", ["kind"])
-_values = Histogram("prediction_value", "Predictions, in the target's unit.", buckets=VALUES)
-# looked up once, for every request needs them; and told from the start, as 0
-_priced, _refused = _records.labels("priced"), _records.labels("refused")
+_seconds.labels("GET", "/metrics")  # so that each process makes its file of histograms when it begins
+_cut_off = Counter("http_requests_cut_off", "Requests that took too long, or more than there was.", ["method", "route"])
+_in_flight = Gauge("http_requests_in_flight", "Requests under way.", multiprocess_mode="livesum")
+# The library tells these of one process, and only where there is one. Here they are those of all workers together.
+_process, _told, _own = ProcessCollector(registry=None), {"cpu": 0.0}, {"registry": None, "multiprocess_mode": "livesum"}
+_memory = Gauge("process_resident_memory_bytes", "Memory, that which workers share counted for each.", **_own)
+_files = Gauge("process_open_fds", "Open files and connections.", **_own)
+_cpu = Counter("process_cpu_seconds", "Processor time.", registry=None)
+_records = Counter("prediction_records", "Records sent, by what became of them.", ["outcome", "version"])
+_warnings = Counter("prediction_warnings", "Warnings that went with predictions.", ["kind", "version"])
+_values = Histogram("prediction_value", "Predictions, in the target's unit.", ["version"], buckets=VALUES)
 _loads = Counter("model_loads", "Bundles that the server's processes tried, by what became of them.", ["outcome"])
 # Of several workers the worst is told; what a worker that died has told is forgotten.
 _behind = Gauge(
@@ -42,28 +52,52 @@ _behind = Gauge(
 )
 
 
-def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answered request; route: its rule, not its path, so that clients cannot make up new series."""
+def count_request(method: str, route: str, status: str, seconds: float, *, is_cut_off: bool) -> None:
+    """Count one request that has ended; route: its rule, not its path, so that clients cannot make up new series."""
     method = method if method in METHODS else "other"
-    _requests.labels(method, route, str(status)).inc()
+    _requests.labels(method, route, status).inc()
     _seconds.labels(method, route).observe(seconds)
+    if is_cut_off:
+        _cut_off.labels(method, route).inc()
 
 
-def count_answers(answers: Sequence[Answer]) -> None:
-    """Count the answers to one request: what was priced, with which warnings, and what was refused."""
-    priced = [each for each in answers if "prediction" in each]
-    _priced.inc(len(priced))
-    if len(priced) < len(answers):
-        count_refused(len(answers) - len(priced))
-    for each in priced:
-        _values.observe(each["prediction"])
+def tell_in_flight(requests: int) -> None:
+    """Tell how many requests this process is at."""
+    _in_flight.set(requests)
+
+
+def tell_process() -> None:
+    """Tell what this process takes of the machine; called now and then, where the system tells it."""
+    found = {metric.name: metric.samples[0].value for metric in _process.collect()}
+    if found:
+        _memory.set(found["process_resident_memory_bytes"])
+        _files.set(found["process_open_fds"])
+        _cpu.inc(max(0, found["process_cpu_seconds"] - _told["cpu"]))
+        _told["cpu"] = found["process_cpu_seconds"]
+
+
+@lru_cache(maxsize=10)
+def _series(version: str) -> tuple[Counter, Counter, Histogram]:
+    """What counts the records that a model priced or refused, and its predictions; each is told as 0 at first."""
+    return _records.labels("priced", version), _records.labels("refused", version), _values.labels(version)
+
+
+def count_answers(answers: Sequence[Answer], version: str) -> None:
+    """Count the answers to one request; version: the model's."""
+    priced, refused, values = _series(version)
+    sound = [each for each in answers if "prediction" in each]
+    priced.inc(len(sound))
+    if len(sound) < len(answers):
+        refused.inc(len(answers) - len(sound))
+    for each in sound:
+        values.observe(each["prediction"])
         for warning in each["warnings"]:
-            _warnings.labels(warning["kind"]).inc()
+            _warnings.labels(warning["kind"], version).inc()
 
 
-def count_refused(records: int) -> None:
+def count_refused(records: int, version: str) -> None:
     """Count records that got no prediction."""
-    _refused.inc(records)
+    _series(version)[1].inc(records)
 
 
 def count_load(outcome: str) -> None:

@@ -150,9 +150,8 @@ def _report(folder: Path, page: str) -> Response:
     if path is None or not Path(path).is_file():
         raise NotFound
     # read from a disk a report has nowhere to go back to, here it has
-    html = (
-        Path(path).read_text(encoding="utf-8").replace(REPORT_NAV, f'{REPORT_NAV}\n<a href="{root()}">Predict</a>', 1)
-    )
+    back = f'{REPORT_NAV}\n<a href="{root()}">Predict</a>'.encode()
+    html = Path(path).read_bytes().replace(REPORT_NAV.encode(), back, 1)
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     response.headers["Cache-Control"] = "no-cache"

@@ -61,9 +61,9 @@ def answered(batch: Batch, serving: Service, **how: bool) -> list[Answer]:
     try:
         answers = answer(batch, serving, **how)
     except Problem:
-        metrics.count_refused(len(batch.records))
+        metrics.count_refused(len(batch.records), serving.bundle.version)
         raise
-    metrics.count_answers(answers)
+    metrics.count_answers(answers, serving.bundle.version)
     return answers
 
 

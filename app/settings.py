@@ -45,7 +45,7 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(0, ge=0, le=512, description="worker processes; 0 for one a processor")
-    threads: int = Field(8, ge=1, le=512, description="threads of a worker, most of them to wait for slow clients")
+    threads: int = Field(1, ge=1, le=512, description="threads of a worker that compute what is large")
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -6,7 +6,6 @@ compared with the chosen one of the same round. wrk runs on the same machine and
 """
 
 import argparse
-import itertools
 import json
 import os
 import shutil
@@ -26,9 +25,8 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-CHOSEN = ("app.worker.DeadlineWorker", 2, 8)  # worker class, workers, threads
-# What differs from the chosen side differs in one respect; --grid tries all.
-KINDS, WORKERS, THREADS = ("sync", CHOSEN[0]), (1, 2, 3, 4), (1, 2, 4, 8)
+CHOSEN = ("app.worker.Worker", 2, 1)  # worker class, workers, and gunicorn's threads where the class has any
+SIDES = [CHOSEN, *((CHOSEN[0], workers, 1) for workers in (1, 3, 4)), ("sync", 2, 1), ("gthread", 2, 8)]
 LOADS = {"1 kept": (1, ""), "8 kept": (8, ""), "32 kept": (32, ""), "8 new": (8, "close")}
 LUA = """
 local bodies, turn = {%s}, 0
@@ -53,28 +51,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2, help="turns of each side (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=1, help="of each load in a turn (default: %(default)s)")
-    parser.add_argument("--grid", action="store_true", help="all combinations; takes several times as long")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed; on Debian: apt install wrk, on a Mac: brew install wrk")
-    grid = itertools.product(KINDS, WORKERS, THREADS)  # where a sync worker has one thread
-    sides = [side for side in grid if (side[2] == 1 if side[0] == "sync" else options.grid or one_step(side))]
-    results = {side: {load: [] for load in LOADS} for side in sides}
+    results = {side: {load: [] for load in LOADS} for side in SIDES}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        servers = {side: running.enter_context(served(side)) for side in sides}
+        servers = {side: running.enter_context(served(side)) for side in SIDES}
         for number in range(options.rounds):
-            for side in sides if number % 2 == 0 else sides[::-1]:
+            for side in SIDES if number % 2 == 0 else SIDES[::-1]:
                 for load, (connections, header) in LOADS.items():
                     turn = wrk(Path(folder), servers[side][1], connections, header, options.seconds)
                     results[side][load].append(turn)
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         memory = {side: pss_mb(server) for side, (server, _) in servers.items()}
     print_table(results, memory)
-
-
-def one_step(side: tuple[str, int, int]) -> bool:
-    """Whether it differs from the chosen side in one number only."""
-    return side[1] == CHOSEN[1] or side[2] == CHOSEN[2]
 
 
 @contextmanager

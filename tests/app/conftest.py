@@ -79,10 +79,10 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def rude(registry: Path, output: Path) -> Iterator[int]:
-    """The port of a server of two threads that wait for two seconds; rude clients meet it."""
+    """The port of a server of one worker that gives its clients two seconds; rude ones meet it."""
     port = free_port()
     limits = {"REQUEST_SECONDS": str(SECONDS), "MAX_BODY_BYTES": str(MOST_BYTES)}
-    with serving(registry, port, output=output, WORKERS="1", THREADS="2", **limits):
+    with serving(registry, port, output=output, WORKERS="1", **limits):
         yield port
 
 

@@ -37,10 +37,17 @@ def test_without_a_model_it_is_not_ready_and_names_none(tmp_path: Path):
     assert not [name for name in found if name.startswith("model_info{")]
 
 
-def test_records_are_counted_by_what_became_of_them(tmp_path: Path):
-    point(tmp_path, add(tmp_path, 9))
-    before, after = told(tmp_path), told(tmp_path, ask=True)
-    priced, refused = (f'prediction_records_total{{outcome="{outcome}"}}' for outcome in ("priced", "refused"))
+def test_records_are_counted_by_what_became_of_them_and_by_model(tmp_path: Path):
+    """So that a publish shows in what is predicted."""
+    found = []
+    for floor in (9, 10):
+        point(tmp_path, version := add(tmp_path, floor))
+        before, after = told(tmp_path), told(tmp_path, ask=True)
+        grown = {name: after[name] - before.get(name, 0) for name in after if name.startswith("prediction_")}
+        found.append({name: value for name, value in grown.items() if value and "bucket" not in name})
 
-    assert after[priced] - before.get(priced, 0) == 2
-    assert after[refused] - before.get(refused, 0) == 1
+        assert found[-1][f'prediction_records_total{{outcome="priced",version="{version}"}}'] == 2
+        assert found[-1][f'prediction_records_total{{outcome="refused",version="{version}"}}'] == 1
+        assert found[-1][f'prediction_value_count{{version="{version}"}}'] == 2
+
+    assert not set(found[0]) & set(found[1])

@@ -58,6 +58,7 @@ def test_the_counts_are_those_of_all_workers_whichever_answers(
     found = {name: value - before.get(name, 0) for name, value in by_third.items()}
     warnings = Counter(warning["kind"] for each in priced for warning in each["warnings"])
     assert set(warnings) == {"imputed", "unseen_category", "outside_training_range"}
+    model = f'version="{smoke.version()}"'
     buckets = {name: value for name, value in found.items() if name.startswith("prediction_value_bucket")}
     routes = {("GET", "unknown"): {404: 1, 405: 1}, ("POST", "/predict"): {200: 3, 422: 1}}
     routes[("POST", "/invocations")] = {422: 1}
@@ -70,15 +71,15 @@ def test_the_counts_are_those_of_all_workers_whichever_answers(
         f'http_request_duration_seconds_count{{method="{method}",route="{route}"}}': 3 * sum(statuses.values())
         for (method, route), statuses in routes.items()
     }
-    expected |= {f'prediction_warnings_total{{kind="{kind}"}}': count for kind, count in warnings.items()}
+    expected |= {f'prediction_warnings_total{{kind="{kind}",{model}}}': count for kind, count in warnings.items()}
     expected |= {
-        'prediction_records_total{outcome="priced"}': 15,
-        'prediction_records_total{outcome="refused"}': 12,
-        "prediction_value_count": 15,
-        "prediction_value_sum": sum(each["prediction"] for each in priced),
+        f'prediction_records_total{{outcome="priced",{model}}}': 15,
+        f'prediction_records_total{{outcome="refused",{model}}}': 12,
+        f"prediction_value_count{{{model}}}": 15,
+        f"prediction_value_sum{{{model}}}": sum(each["prediction"] for each in priced),
     }
     assert {name: value for name, value in found.items() if value and name not in buckets} == pytest.approx(expected)
-    assert buckets['prediction_value_bucket{le="+Inf"}'] == 15
+    assert buckets[f'prediction_value_bucket{{le="+Inf",{model}}}'] == 15
     assert (by_third["model_ready"], by_third[f'model_info{{name="smoke",version="{smoke.version()}"}}']) == (1, 1)
 
 

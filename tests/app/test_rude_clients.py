@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -11,20 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.worker import MOST_CONNECTIONS
+from tests.app.conftest import MOST_BYTES, SECONDS
+from tests.helpers.asking import ask, connected, counts, head, logged, rest_of, wait_for, workers
+from tests.helpers.serving import free_port, serving
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-
-from tests.app.conftest import SECONDS
-from tests.helpers.asking import ask, connected, head, rest_of
+    import psutil
 
 pytestmark = pytest.mark.run
 
-NEEDS_A_THREAD = "/model"  # unlike probes and small requests for prices
+PATHS = ("/healthz", "/readyz", "/metrics", "/", "/report", "/model", "/openapi.json")
 
 
-def half_a_header(port: int) -> socket.socket:
+def half_a_head(port: int) -> socket.socket:
     return connected(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Fo")
+
+
+def half_a_body(port: int) -> socket.socket:
+    return connected(port, head("/predict", "Content-Length: 1000") + b"[")
+
+
+def most_of_a_large_body(port: int) -> socket.socket:
+    return connected(port, head("/predict", f"Content-Length: {MOST_BYTES}") + b" " * (MOST_BYTES - 1))
 
 
 def body_byte_by_byte(port: int) -> socket.socket:
@@ -43,7 +56,7 @@ def body_byte_by_byte(port: int) -> socket.socket:
 
 
 def never_reading(port: int) -> socket.socket:
-    """Ask for many answers at once, far more than the buffers between hold, and read none."""
+    """Ask for an answer that is far longer than the buffers between, and read nothing."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
@@ -52,47 +65,115 @@ def never_reading(port: int) -> socket.socket:
     return client
 
 
-@pytest.mark.parametrize(
-    "slow", [(half_a_header, body_byte_by_byte), (never_reading, never_reading)], ids=["sending", "reading"]
-)
-def test_slow_clients_are_hung_up_on_and_the_next_one_is_answered(rude: int, slow: tuple[Callable[[int], Any], ...]):
-    with ExitStack() as stack:
-        both = [stack.enter_context(client(rude)) for client in slow]
-        time.sleep(0.5)  # until both threads are at it
+def slowest(port: int, record: dict[str, Any]) -> float:
+    """Seconds until each path and a price are answered, each asked on a connection of its own."""
+    waited = []
+    for path, body in [*((path, None) for path in PATHS), ("/predict", record)]:
         began = time.monotonic()
-        status = ask(rude, NEEDS_A_THREAD).status
-        waited = time.monotonic() - began
-        left = [rest_of(client) for client in both]
-
-    assert status == 200
-    assert SECONDS - 1 < waited < SECONDS + 3  # less would mean that nobody held the threads up
-    assert not any(b"200 OK" in answer for answer in left)
+        assert ask(port, path, body).status == 200
+        waited.append(time.monotonic() - began)
+    return max(waited)
 
 
-def test_connections_that_say_nothing_hold_nobody_up(rude: int):
+@pytest.fixture(scope="module")
+def patient(registry: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """A server of one worker that gives slow clients a minute, and the worker."""
+    port = free_port()
+    with serving(registry, port, WORKERS="1", MAX_BODY_BYTES=str(MOST_BYTES)) as server:
+        wait_for(lambda: len(workers(server)) == 1)
+        assert ask(port, "/openapi.json").status == 200  # which is made once
+        yield port, workers(server)[0]
+
+
+@pytest.mark.parametrize(
+    ("slow", "many"),
+    [(half_a_head, 24), (half_a_head, 500), (half_a_body, 500), (most_of_a_large_body, 100), (never_reading, 24)],
+)
+def test_slow_clients_hold_nobody_up(
+    patient: tuple[int, psutil.Process], records: list[dict[str, Any]], slow: Callable[[int], socket.socket], many: int
+):
+    port, worker = patient
+    before = worker.memory_info().rss
+    with ExitStack() as stack:
+        for _ in range(many):
+            stack.enter_context(slow(port))
+        assert slowest(port, records[0]) < 1
+        grown = worker.memory_info().rss - before
+        if slow in (half_a_head, half_a_body):
+            assert counts(port)["http_requests_in_flight"] == many + 1
+
+    assert grown < 150e6
+
+
+@pytest.mark.parametrize("slow", [half_a_head, half_a_body, body_byte_by_byte])
+def test_who_sends_too_slowly_is_told_and_then_hung_up_on(rude: int, output: Path, slow: Callable[[int], socket.socket]):
+    began = time.monotonic()
+    with slow(rude) as client:
+        header, _, body = rest_of(client).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    (line,) = [line for line in logged(output) if line.get("request_id") == problem["request_id"]]
+
+    assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
+    assert header.startswith(b"HTTP/1.1 503 ")
+    assert (problem["title"], problem["detail"]) == ("The request was cut off", "it took longer than 2 seconds")
+    assert (line["status"], line["reason"]) == (503, "The request was cut off: it took longer than 2 seconds")
+    assert line["milliseconds"] > 1000 * (SECONDS - 0.1)
+
+
+def test_who_reads_too_slowly_is_hung_up_on_and_not_told_of_as_answered(rude: int, output: Path):
+    def cut_off() -> float:
+        return counts(rude).get('http_requests_cut_off_total{method="POST",route="/predict"}', 0)
+
+    before, lines = cut_off(), len(logged(output))
+    with never_reading(rude) as client:
+        wait_for(lambda: cut_off() > before, SECONDS + 5)
+        told = rest_of(client)
+    (line,) = [line for line in logged(output)[lines:] if line["path"] == "/predict"]
+
+    assert told.startswith(b"HTTP/1.1 422 ")
+    assert len(told) < int(line["bytes_out"])
+    assert line["cut_off"] == "it took longer than 2 seconds"
+    assert counts(rude)['http_requests_total{method="POST",route="/predict",status="cut off"}'] >= 1
+
+
+def test_who_takes_the_room_longest_is_cut_off_first(rude: int, records: list[dict[str, Any]]):
+    """There is room for eight bodies of the largest size."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(most_of_a_large_body(rude)) for _ in range(12)]
+        wait_for(lambda: counts(rude)["http_requests_in_flight"] <= 9)
+        clients[-1].sendall(b" ")
+        first, last = rest_of(clients[0]), clients[-1].recv(4096)
+
+    assert first.startswith(b"HTTP/1.1 503 ")
+    assert b"need more room than there is; ask again" in first
+    assert last.startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_that_say_nothing_hold_nobody_up(rude: int, records: list[dict[str, Any]]):
     """Browsers open some, to be quick later."""
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(connected(rude))
-        began = time.monotonic()
-        status = ask(rude, NEEDS_A_THREAD).status
-        waited = time.monotonic() - began
-
-    assert status == 200
-    assert waited < 1
+        assert slowest(rude, records[0]) < 1
 
 
-def test_clients_that_never_close_hold_nobody_up(rude: int):
+def test_clients_that_never_close_hold_nobody_up(rude: int, records: list[dict[str, Any]]):
     with ExitStack() as stack:
         for _ in range(20):
-            client = stack.enter_context(connected(rude, head(NEEDS_A_THREAD, "Connection: close", method="GET")))
+            client = stack.enter_context(connected(rude, head("/model", "Connection: close", method="GET")))
             assert b"200 OK" in client.recv(4096)
-        began = time.monotonic()
-        status = ask(rude, NEEDS_A_THREAD).status
-        waited = time.monotonic() - began
+        assert slowest(rude, records[0]) < 1
 
-    assert status == 200
-    assert waited < 1
+
+def test_more_connections_than_a_worker_keeps_hold_nobody_up(
+    patient: tuple[int, psutil.Process], records: list[dict[str, Any]]
+):
+    port, worker = patient
+    with ExitStack() as stack:
+        clients = [stack.enter_context(half_a_head(port)) for _ in range(MOST_CONNECTIONS + 20)]
+        assert slowest(port, records[0]) < 1
+        assert rest_of(clients[0]).startswith(b"HTTP/1.1 503 ")
+        assert len(worker.net_connections()) <= MOST_CONNECTIONS + 2
 
 
 NONSENSE = {

@@ -1,0 +1,230 @@
+"""One client's connection: what it sends becomes whole requests, one after another, and each gets its answer.
+
+What the bytes mean is for httptools to say, which is strict. Nothing here waits for a client, neither for the rest of
+what it sends nor until it has read: so slow ones hold nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httptools
+
+from app.gateway import Request
+from app.problems import Problem
+
+if TYPE_CHECKING:
+    from app.worker import Worker
+
+LINE_BYTES, HEAD_BYTES, HEADERS = 8190, 65_536, 100
+PIECE_BYTES = 16_384  # looked at in one go: many requests may come together
+SURE_BYTES = 16_384  # of an answer, which the system takes: it is told of before, so that who has it finds it in the log
+UNREAD_BYTES = 65_536  # what a client may still send after its last answer
+# A body of smaller chunks, on the average, would take more time to put together than anybody needs.
+CHUNK_BYTES, FREE_CHUNKS = 64, 10_000
+
+TOO_LONG = Problem(431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes")
+
+
+class Connection(asyncio.Protocol):
+    """What asyncio, httptools (on_...) and the worker call, in turn.
+
+    requests: those that are not answered yet, the oldest first; coming: the last of them, while it is received.
+    unread: what came and was not looked at; held: the bytes in memory for this client.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker, self.parser = worker, httptools.HttpRequestParser(self)
+        self.requests: list[Request] = []
+        self.coming: Request | None = None
+        self.unread, self.held, self.head_bytes, self.idle_since = b"", 0, 0, time.monotonic()
+        self.is_sending = self.is_last = self.has_ended = self.is_parting = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.peer, self.own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        transport.set_write_buffer_limits(high=0)  # to be told when all of an answer is on its way
+        self.worker.connections.add(self)
+        self.worker.make_room()
+
+    def data_received(self, data: bytes) -> None:
+        self.unread += data
+        if not self.is_parting:
+            self._go_on()
+        elif len(self.unread) > UNREAD_BYTES:
+            self.transport.abort()
+        if self.requests or self.held:
+            self._hold()
+
+    def eof_received(self) -> bool:
+        """Return whether to stay open: who sends no more may still be waiting for its answer."""
+        self.has_ended = True
+        if self.coming:
+            self._refuse(Problem(400, "The request cannot be read", "it broke off"))
+            self._go_on()
+        return bool(self.requests) and not self.is_parting
+
+    def resume_writing(self) -> None:
+        """Called when everything was sent that was written."""
+        if self.is_sending:
+            self._end()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.worker.connections.discard(self)
+        self.is_last, self.unread, self.coming = True, b"", None
+        del self.requests[1:]
+        if self.is_sending:
+            self._end()
+        self._hold()
+
+    def on_message_begin(self) -> None:
+        if not self.is_last:
+            self.coming, self.head_bytes = Request(target=b""), 0
+            self.requests.append(self.coming)
+
+    def on_url(self, part: bytes) -> None:
+        if self.coming:
+            self.coming.target += part
+            if len(self.coming.target) > LINE_BYTES:
+                self._refuse(Problem(414, "The address is too long", f"expected at most {LINE_BYTES:,} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.coming and not self.coming.is_headed:  # else it is a trailer, after chunks
+            self.coming.headers.append((name, value))
+            if len(self.coming.headers) > HEADERS:
+                self._refuse(Problem(431, "There are too many headers", f"expected at most {HEADERS}"))
+
+    def on_headers_complete(self) -> None:
+        """See whether the body may come."""
+        if not (request := self.coming):
+            return
+        request.method, request.version = self.parser.get_method().decode(), self.parser.get_http_version()
+        request.is_headed = True
+        length, expected = request.header(b"content-length"), request.header(b"expect")
+        if request.version not in ("1.0", "1.1"):
+            self._refuse(Problem(400, "The request cannot be read", "expected HTTP/1.1 or HTTP/1.0"))
+        elif request.version == "1.1" and len(request.header(b"host")) != 1:
+            self._refuse(Problem(400, "The request cannot be read", "expected one header Host"))
+        elif sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
+            self._refuse(TOO_LONG)
+        elif length and int(length[0]) > self.worker.most_bytes:
+            self._refuse_body()
+        elif expected and expected[0].lower() != b"100-continue":
+            self._refuse(Problem(417, "The expectation cannot be met", "expected 100-continue, or none"))
+        elif expected and request is self.requests[0]:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        if request := self.coming:
+            request.body += part
+            request.parts += 1
+            if len(request.body) > self.worker.most_bytes:
+                self._refuse_body()
+            elif request.parts > FREE_CHUNKS + len(request.body) // CHUNK_BYTES:
+                self._refuse(Problem(400, "The body cannot be read", "its chunks are too small; send larger ones"))
+
+    def on_message_complete(self) -> None:
+        if self.coming:
+            self.coming.is_whole, self.coming.keep = True, self.parser.should_keep_alive()
+            self.is_last, self.coming = not self.coming.keep, None
+
+    def _refuse_body(self) -> None:
+        detail = f"expected at most {self.worker.most_bytes:,} bytes; send fewer records at a time"
+        self._refuse(Problem(413, "The body is too large", detail))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Let the app tell the client what is wrong with its request, the last that is looked at."""
+        if not self.is_last:
+            request = self.requests.pop() if self.coming else Request()
+            self.requests.append(replace(request, refusal=problem, body=bytearray(), is_whole=True, keep=False))
+            self.coming, self.is_last = None, True
+
+    def _go_on(self) -> None:
+        """Read to the end of a request, and let it be answered."""
+        while self.unread and not self.is_last and (not self.requests or self.coming is self.requests[0]):
+            self._read()
+        if self.is_last:
+            self.unread = b""
+        if self.requests and self.requests[0].is_whole and not self.requests[0].is_asked:
+            self.worker.ask(self, self.requests[0])
+        (self.transport.pause_reading if self.unread else self.transport.resume_reading)()
+
+    def _read(self) -> None:
+        piece, self.unread = self.unread[:PIECE_BYTES], self.unread[PIECE_BYTES:]
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self.is_last = True  # answered as if no other protocol had been asked for
+        except httptools.HttpParserError as error:
+            self._refuse(Problem(400, "The request cannot be read", str(error)))
+        if self.coming and not self.coming.is_headed:
+            self.head_bytes += len(piece)
+            if self.head_bytes > HEAD_BYTES:
+                self._refuse(TOO_LONG)
+
+    def answered(self, request: Request, answer: bytes) -> None:
+        """Send an answer, unless the request was cut off meanwhile."""
+        if self.requests and self.requests[0] is request:
+            if len(answer) <= SURE_BYTES:
+                request.tell()
+            self.transport.write(answer)
+            self.is_sending = True
+            if not self.transport.get_write_buffer_size():
+                self._end()
+            else:
+                self._hold()
+
+    def _end(self, cut_off: str = "") -> None:
+        """Go on with the next request, or part where none may come."""
+        self.is_sending, self.idle_since = False, time.monotonic()
+        request = self.requests.pop(0)
+        request.tell(cut_off)
+        if not request.keep or (self.has_ended and not self.requests):
+            self._part()
+        elif self.requests or self.unread:
+            self.worker.loop.call_soon(self._go_on)
+
+    def _part(self) -> None:
+        """Read what the client still sends, until it closes too: closing first could cut off its answer."""
+        self.is_parting, self.unread = True, b""
+        if self.has_ended or not self.worker.alive:
+            self.transport.close()
+        else:
+            with suppress(OSError):  # the client was faster
+                self.transport.write_eof()
+            self.transport.resume_reading()
+
+    def cut_off(self, reason: str) -> None:
+        """Give a client up: with an answer that says so, unless it got a part of another, or asked for nothing."""
+        if self.is_sending:
+            self.transport.abort()
+            self._end(reason)
+        elif not self.requests or self.is_parting:
+            self.transport.close()
+        elif not self.requests[0].refusal:
+            problem = Problem(503, "The request was cut off", reason)
+            late = replace(self.requests[0], refusal=problem, body=bytearray(), later=[], keep=False)
+            self.requests, self.coming, self.unread, self.is_last = [late], None, b"", True
+            self.worker.ask(self, late)
+        self._hold()
+
+    @property
+    def since(self) -> float:
+        """When the oldest request began, or the last one ended."""
+        return self.requests[0].begun if self.requests else self.idle_since
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the app is at work on a request."""
+        return bool(self.requests) and self.requests[0].is_asked and not self.is_sending
+
+    def _hold(self) -> None:
+        held = len(self.unread) + sum(len(request.body) for request in self.requests)
+        held += 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
+        self.worker.held += held - self.held
+        self.held = held
+        self.worker.make_room()
