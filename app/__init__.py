@@ -32,6 +32,8 @@ FOR_MACHINES = {
     "/openapi.json": status.openapi,
     "/metrics": status.prometheus,
     "/ping": predict.ping,
+    "/health": predict.ping,
+    "/version": predict.version,
 }
 PRICES = {"/predict": predict.predict, "/invocations": predict.invocations}
 

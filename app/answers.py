@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
 # should not be answered with a far longer one.
-MAX_FAULTS = 20_000
+MAX_FAULTS = 2_000
 # In so many records of a request it is said which category was probably meant.
 MAX_SUGGESTED_RECORDS = 100
 WARNINGS = ("imputed", "unseen_category", "outside_training_range")
@@ -104,9 +104,12 @@ def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
         if number in batch.faults:
             found = [batch.faults[number]]
         else:
-            found = faults_of(record, pointer, service.contract, service.records, suggest=count < MAX_FAULTS // 10)
+            found = faults_of(
+                record, pointer, service.contract, service.records,
+                suggest=count < MAX_FAULTS // 10, first=count >= MAX_FAULTS,
+            )  # fmt: skip
         if found:
-            faults[number] = found if count < MAX_FAULTS else found[:1]
+            faults[number] = found
             count += len(found)
     return faults
 

@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 from pydantic import BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError, WithJsonSchema
@@ -23,6 +24,8 @@ MAX_FIELDS_PER_COLUMN = 2
 MAX_SUGGESTED_LENGTH = 100
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
+
+_written = json.JSONEncoder(ensure_ascii=False).encode  # of which json.dumps would make a new one each time
 
 Record = dict[str, Any]
 Fault = dict[str, str]
@@ -124,11 +127,12 @@ def known_names(contract: Contract) -> tuple[str, ...]:
 
 
 def faults_of(
-    record: Any, pointer: str, contract: Contract, records: TypeAdapter[Record], *, suggest: bool
+    record: Any, pointer: str, contract: Contract, records: TypeAdapter[Record], *, suggest: bool, first: bool = False
 ) -> list[Fault]:
     """List the faults of one record.
 
-    pointer: where the record stands in what the client sent; suggest: whether to look for near misses of unknown names.
+    pointer: where the record stands in what the client sent; suggest: whether to look for near misses of unknown names;
+    first: whether the first fault is enough.
     """
     known = known_names(contract)
     if not isinstance(record, dict):
@@ -143,7 +147,7 @@ def faults_of(
         found = error.errors(include_url=False, include_context=False, include_input=False)
     # a union reports once for each of its types: one fault a field is enough
     names = dict.fromkeys([*(str(each["loc"][0]) for each in found), *(name for name in record if name not in known)])
-    return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in names]
+    return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in islice(names, 1 if first else None)]
 
 
 def _field_fault(record: Record, name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:
@@ -202,7 +206,9 @@ def shown(value: Any) -> str:
         return f"an object of {len(value):,} fields"
     if isinstance(value, list):
         return f"an array of {len(value):,} values"
-    text = json.dumps(value, ensure_ascii=False)
+    if type(value) is int and abs(value) > 10**1000:  # to write it out takes time with the square of its digits
+        return f"a whole number of some {value.bit_length() * 0.30103:,.0f} digits"
+    text = _written(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

@@ -59,6 +59,8 @@ def _paths(service: Service, most: int) -> dict[str, dict[str, Any]]:
         "predict": {"post": _predict(service, most)},
         "invocations": {"post": _invocations(service)},
         "ping": {"get": _get("Whether the service can answer, as SageMaker asks", _state("ready"), ready=True)},
+        "health": {"get": _get("The same, as MLflow asks", _state("ready"), ready=True)},
+        "version": {"get": _get("The model's version, as bare text", STRING, media_type="text/plain", ready=True)},
         "healthz": {"get": _get("Whether the process is alive", _state("alive"))},
         "readyz": {"get": _get("Whether a verified bundle is loaded", _readiness(), ready=True)},
         "model": {"get": _get("The model: version, metrics, contract, digests", OBJECT, ready=True)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from app.reading import Batch, cells_to_record, csv_batch
 from app.service import Service, service
 from modelbundle.amounts import amount, percent, plain
 from modelbundle.cells import category
+from modelbundle.digests import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,12 +111,12 @@ def docs() -> str:
 
 def report() -> Response:
     """Show the front page of the reports of the model that is served; its links lead below /report/."""
-    return _report(service().bundle.folder / "reports", "report.html")
+    return _report("report.html")
 
 
 def report_page(page: str) -> Response:
     """Show one of the other pages of the reports."""
-    return _report(service().bundle.folder / "reports" / "report", page)
+    return _report(f"report/{page}")
 
 
 def static(name: str) -> Response:
@@ -145,17 +147,28 @@ def root() -> str:
     return "../" * (request.path.count("/") - 1) or "./"
 
 
-def _report(folder: Path, page: str) -> Response:
-    path = safe_join(str(folder), page)
-    if path is None or not Path(path).is_file():
+def _report(page: str) -> Response:
+    bundle = service().bundle.folder
+    path = Path(safe_join(str(bundle / "reports"), page) or bundle)
+    if not path.is_file() or not path.resolve().is_relative_to((bundle / "reports").resolve()):  # a link may lead out
         raise NotFound
+    html = path.read_bytes()
+    if digest_bytes(html) != _digests(bundle).get(page, digest_bytes(html)):
+        raise Problem(503, "The report was changed", f"{page} is not what was published; make run publishes it anew")
     # read from a disk a report has nowhere to go back to, here it has
     back = f'{REPORT_NAV}\n<a href="{root()}">Predict</a>'.encode()
-    html = Path(path).read_bytes().replace(REPORT_NAV.encode(), back, 1)
-    response = Response(html, mimetype="text/html")
+    response = Response(html.replace(REPORT_NAV.encode(), back, 1), mimetype="text/html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def _digests(bundle: Path) -> dict[str, str]:
+    """The digests of a bundle's reports; none where it was published before they were told."""
+    try:
+        return json.loads((bundle / "run.json").read_bytes())["reports"]
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def _page(

@@ -11,7 +11,7 @@ from app import metrics
 from app.answers import answer, answer_document, answer_table
 from app.checks import sound
 from app.problems import Problem
-from app.reading import csv_batch, json_batch, mlflow_batch, read_json
+from app.reading import check_size, csv_batch, in_order, json_batch, lines_batch, mlflow_batch, read_json
 from app.service import service
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from app.reading import Batch
     from app.service import Service
     from modelbundle.bundle import Bundle
+
+
+JSON_LINES = ("application/jsonlines", "application/x-ndjson")
 
 
 def predict() -> Response:
@@ -32,7 +35,7 @@ def predict() -> Response:
     kind = _body_kind()
     batch = _csv(serving) if kind == "csv" else _json(serving)
     answers = answered(batch, serving, partial=partial, explain=explain, strict=strict)
-    if _wants_csv():
+    if _wanted("text/csv") == "text/csv":
         table = answer_table(answers, batch, serving.bundle, partial=partial, explain=explain)
         response = Response(table.encode("utf-8", "backslashreplace"), mimetype="text/csv")
     else:
@@ -44,15 +47,31 @@ def invocations() -> Response:
     """Answer what clients of MLflow and SageMaker send: one number a record."""
     serving = service()
     _flags()
-    batch = _csv(serving) if _body_kind() == "csv" else mlflow_batch(read_json(request.get_data()), _most())
-    answers = answered(batch, serving)
-    numbers = [each["prediction"] for each in answers]
-    return _named(_json_response({"predictions": numbers}), serving.bundle)
+    kind = _body_kind(*JSON_LINES)
+    if kind == "csv":
+        batch = _csv(serving)
+    elif kind == "json":
+        batch = in_order(mlflow_batch(read_json(_data(serving, _most())), _most()), serving.contract)
+    else:
+        batch = lines_batch(_data(serving, _most()), serving.contract, _most())
+    numbers = [each["prediction"] for each in answered(batch, serving)]
+    wanted = _wanted("text/csv", *JSON_LINES)
+    if wanted == "application/json":
+        response = _json_response({"predictions": numbers})
+    else:  # a line for each record, as SageMaker's own containers answer
+        line = "{}\n" if wanted == "text/csv" else '{{"prediction": {}}}\n'
+        response = Response("".join(map(line.format, numbers)), mimetype=wanted)
+    return _named(response, serving.bundle)
 
 
 def ping() -> Any:
     """Say that the service can answer, as SageMaker asks."""
     return {"status": "ready", "version": service().bundle.version}
+
+
+def version() -> Response:
+    """Name the version, as bare text, where MLflow's server names its own."""
+    return Response(service().bundle.version, mimetype="text/plain")
 
 
 def answered(batch: Batch, serving: Service, **how: bool) -> list[Answer]:
@@ -97,36 +116,51 @@ def _flags(*known: str) -> list[bool]:
     return [request.args.get(name, "").lower() == "true" for name in known]
 
 
-def _wants_csv() -> bool:
+def _wanted(*others: str) -> str:
     if request.environ.get("HTTP_ACCEPT", "*/*") in ("*/*", "application/json"):  # as nearly all say it
-        return False
-    return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
+        return "application/json"
+    return request.accept_mimetypes.best_match(["application/json", *others], "application/json")
 
 
-def _body_kind() -> str:
+def _body_kind(*others: str) -> str:
     encoding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding != "identity":
-        raise Problem(415, "Unsupported media type", f"expected a body as it is; got one encoded as {encoding[:80]!r}")
+        raise Problem(
+            415, "Unsupported media type", f"expected a body as it is, or packed by gzip; got {encoding[:80]!r}"
+        )
     if request.environ.get("CONTENT_TYPE") == "application/json":  # as nearly all say it
         return "json"
     if request.mimetype == "text/csv":
         return "csv"
     if request.is_json:
         return "json"
+    if request.mimetype in others:
+        return "lines"
     came = request.mimetype[:80] or "none"
-    raise Problem(415, "Unsupported media type", f"expected Content-Type application/json or text/csv; got {came}")
+    expected = " or ".join(("application/json", "text/csv", *others[:1]))
+    raise Problem(415, "Unsupported media type", f"expected Content-Type {expected}; got {came}")
+
+
+def _data(serving: Service, most: int) -> bytes:
+    body = request.get_data()
+    check_size(body, serving.contract, most)
+    return body
 
 
 def _json(serving: Service) -> Batch:
-    body = request.get_data()
+    is_one = request.get_data().lstrip()[:1] == b"{"
+    body = _data(serving, min(_most(), 100) if is_one else _most())  # texts may hold commas
     if records := sound(body, *serving.reading):
         return json_batch(records, _most(), sound=True)
     return json_batch(read_json(body), _most())
 
 
 def _csv(serving: Service) -> Batch:
-    charset = request.mimetype_params.get("charset", "utf-8")
-    return csv_batch(request.get_data(), serving.contract, _most(), charset)
+    said = request.mimetype_params
+    has_header = said.get("header", "present").lower() != "absent"  # RFC 4180
+    return csv_batch(
+        request.get_data(), serving.contract, _most(), said.get("charset", "utf-8"), has_header=has_header
+    )
 
 
 def _most() -> int:

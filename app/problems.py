@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 if TYPE_CHECKING:
     from flask import Response
     from werkzeug.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+# Who sends little nonsense gets no long answer: the errors end there, or at so many times what was sent.
+SHORT_BYTES, TIMES_SENT = 64_000, 20
 
 
 class Problem(Exception):
@@ -38,7 +40,13 @@ def _plural(count: int, noun: str) -> str:
 
 def problem_response(problem: Problem) -> Response:
     """Make the application/problem+json answer."""
-    response = current_app.json.response(problem.document() | {"request_id": g.get("request_id", "")})
+    document = problem.document() | {"request_id": g.get("request_id", "")}
+    response = current_app.json.response(document)
+    most = max(SHORT_BYTES, TIMES_SENT * (request.content_length or 0))
+    if (length := response.content_length or 0) > most and (errors := document.get("errors")):
+        told = errors[: len(errors) * (most - 1000) // length]
+        document |= {"errors": told, "detail": f"{problem.detail}; the first {len(told):,} are told"}
+        response = current_app.json.response(document)
     response.status_code, response.mimetype = problem.status, MEDIA_TYPE
     return response
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from app.checks import Fault, fault, shown
+from app.checks import Fault, fault, known_names, shown
 from app.problems import Problem
-from modelbundle.cells import column_names, doubled
+from modelbundle.cells import NUMBER, column_names, doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Python refuses to read or write a longer whole number, since that takes time with its square.
 MAX_DIGITS = 4300
+DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 # Only these: some of Python's other codecs take very long.
 CHARSETS = {
     "utf-8": "utf-8-sig",
@@ -56,7 +57,8 @@ class Batch:
 def read_json(body: bytes) -> Any:
     """Read JSON; NaN and Infinity, which are none, are kept for the check to name them. Raises Problem 400."""
     try:
-        return json.loads(body, parse_int=_whole_number, object_pairs_hook=_object)
+        has_long = b"0" * (MAX_DIGITS + 1) in body.translate(DIGITS)  # where there is none, Python's own way is faster
+        return json.loads(body, parse_int=_whole_number if has_long else None, object_pairs_hook=_object)
     except RecursionError:
         raise Problem(400, "The body is not JSON", "it is nested too deeply") from None
     except ValueError as error:
@@ -90,10 +92,19 @@ def _limit(count: int, most: int) -> None:
         raise Problem(413, "Too many records", f"expected at most {most:,} records in one request; got more")
 
 
-def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8") -> Batch:
-    """Read a CSV file with a header and at most `most` records; its cells become what JSON would have held.
+def check_size(body: bytes | str, contract: Contract, most: int, comma: bytes | str = b",") -> None:
+    """Raise the Problem 413 where there are far more values than `most` records hold: to read them takes long."""
+    values = most * len(known_names(contract)) * 3 // 2
+    if body.count(comma) > values:
+        raise Problem(413, "Too many values", f"expected at most {values:,} in one request; send fewer at a time")
 
-    Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
+
+def csv_batch(
+    body: bytes, contract: Contract, most: int, charset: str = "utf-8", *, has_header: bool = True
+) -> Batch:
+    """Read a CSV file of at most `most` records; its cells become what JSON would have held.
+
+    Without a header the columns are in the contract's order, with the identifier first if there are so many. Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
     """
     if charset.lower() not in CHARSETS:
         raise Problem(
@@ -103,6 +114,8 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
     try:
         text = body.decode(CHARSETS[charset.lower()])
         text, comma = _delimited(text)
+        for separator in (comma, "\n", "\r"):
+            check_size(text, contract, 2 * most, separator)  # spreadsheets write empty columns and lines
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
         # read no further than to know that there are too many
         rows = list(islice(filter(None, reader), most + 2))
@@ -112,11 +125,18 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
         raise Problem(400, title, str(error)) from None
     if not rows:
         raise Problem(400, title, "expected a header with the names of the columns; got an empty file")
+    if not has_header:
+        names = known_names(contract)
+        rows.insert(0, list(names if len(rows[0]) == len(names) else contract.features))
     header = column_names(rows[0])
     if twice := doubled(header):
         raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
     if len(header) == 1 and ";" in header[0] and comma == ",":
         raise Problem(400, title, "expected commas between the columns; got semicolons")
+    looks_like_data = any(map(NUMBER.fullmatch, header)) or len(header) == len(contract.features)
+    if looks_like_data and not set(header) & {*known_names(contract), contract.target}:
+        told = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
+        raise Problem(400, title, f"a header is needed: the first line names no column of the model; or {told}")
     _limit(len(rows) - 1, most)
     records, faults = [], {}
     width = max((place for place, name in enumerate(header, 1) if name), default=len(header))
@@ -143,6 +163,14 @@ def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dic
     return {name: readers[name](text) if name in readers else text for name, text in cells if name}
 
 
+def lines_batch(body: bytes, contract: Contract, most: int) -> Batch:
+    """Take JSON lines, of at most `most` records, each an object or an array. Raises Problem 400 or 413."""
+    check_size(body, contract, most, b"\n")
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    _limit(len(lines), most)
+    return in_order(_batch([read_json(line) for line in lines], most), contract)
+
+
 def mlflow_batch(sent: Any, most: int) -> Batch:
     """Take the JSON of MLflow's scoring protocol, of at most `most` records; raises Problem 400 or 413.
 
@@ -166,10 +194,19 @@ def mlflow_batch(sent: Any, most: int) -> Batch:
     return _batch([_as_pandas_means(record) if isinstance(record, dict) else record for record in records], most)
 
 
+def in_order(batch: Batch, contract: Contract) -> Batch:
+    """Take an array of a batch for a record: it holds the features in the contract's order, with NaN for null."""
+    for number, record in enumerate(batch.records):
+        if isinstance(record, list) and len(record) == len(contract.features):
+            named = zip(contract.features, record, strict=True)
+            batch.records[number] = {name: None if value != value else value for name, value in named}
+    return batch
+
+
 def _as_pandas_means(record: dict[str, Any]) -> dict[str, Any]:
     """NaN is null to pandas, and a column without a name, as of an index that it saved, is left out."""
-    named = zip(record.items(), column_names(record), strict=True)
-    return {name: None if value != value else value for (name, value), read in named if read}
+    read = zip(record.items(), column_names(record), strict=True)
+    return {name: None if value != value else value for (name, value), is_named in read if is_named}
 
 
 def _from_split(data: Any, title: str, most: int) -> list[dict[str, Any]]:

@@ -66,10 +66,12 @@ def _stage(draft: Path, reports: Path, staged: Path) -> None:
     shutil.copytree(draft / DRAFT, staged, dirs_exist_ok=True)
     shutil.copytree(reports, staged / "reports")
     timings = {path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")}
+    pages = sorted(path for path in reports.rglob("*") if path.is_file())
     run = {
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
         "timings": timings,
+        "reports": {path.relative_to(reports).as_posix(): digest_file(path) for path in pages},
     }
     (staged / "run.json").write_bytes(canonical_json(run))
     for path in [staged, *staged.rglob("*")]:

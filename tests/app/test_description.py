@@ -84,6 +84,8 @@ def test_each_path_tells_its_answers_and_when_there_may_be_none(document: dict[s
         "post /predict": ["200", "400", "413", "415", "422", "503"],
         "post /invocations": ["200", "400", "413", "415", "422", "503"],
         "get /ping": ["200", "503"],
+        "get /health": ["200", "503"],
+        "get /version": ["200", "503"],
         "get /healthz": ["200"],
         "get /readyz": ["200", "503"],
         "get /model": ["200", "503"],
@@ -169,7 +171,8 @@ def test_a_table_is_answered_as_it_says(client: FlaskClient, document: dict[str,
         client.post("/predict", data=sheet, headers=headers).text
         == told(document, "/predict", media_type="text/csv")["example"]
     )
-    assert client.post("/invocations", data=sheet, headers=headers).json == told(document, "/invocations")["example"]
+    answer = client.post("/invocations", data=sheet, headers={"Content-Type": "text/csv"})
+    assert answer.json == told(document, "/invocations")["example"]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/invocations"])

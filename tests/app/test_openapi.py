@@ -128,7 +128,7 @@ def test_every_operation_has_a_name_and_a_group_for_generated_clients(document: 
     operations = [operation for item in document["paths"].values() for operation in item.values()]
 
     assert {operation["operationId"] for operation in operations} == {
-        "predict", "invocations", "ping", "healthz", "readyz", "model", "openapi", "metrics",
+        "predict", "invocations", "ping", "health", "version", "healthz", "readyz", "model", "openapi", "metrics",
     }  # fmt: skip
     assert {tag for operation in operations for tag in operation["tags"]} == {tag["name"] for tag in document["tags"]}
 

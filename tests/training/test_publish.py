@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
+from modelbundle.digests import digest_bytes
 from tests.training.conftest import write
 from training.problems import RunProblem
 from training.publish import is_published, publish
@@ -29,7 +30,9 @@ def test_the_published_bundle_is_complete_and_served(drafts: Drafts):
     assert drafts.served() == "new"
     assert {path.name for path in folder.iterdir()} == PUBLISHED
     assert (folder / "reports" / "report.html").read_text() == "new"
-    assert set(json.loads((folder / "run.json").read_bytes())) == {"published", "commit", "timings"}
+    run = json.loads((folder / "run.json").read_bytes())
+    assert set(run) == {"published", "commit", "timings", "reports"}
+    assert run["reports"] == {"report.html": digest_bytes(b"new")}
 
 
 def test_the_previous_version_stays_in_the_registry(drafts: Drafts):
