@@ -147,7 +147,8 @@ def faults_of(
         found = error.errors(include_url=False, include_context=False, include_input=False)
     # a union reports once for each of its types: one fault a field is enough
     names = dict.fromkeys([*(str(each["loc"][0]) for each in found), *(name for name in record if name not in known)])
-    return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in islice(names, 1 if first else None)]
+    told = islice(names, 1 if first else None)
+    return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in told]
 
 
 def _field_fault(record: Record, name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LINE_BYTES, HEAD_BYTES, HEADERS = 8190, 65_536, 100
 PIECE_BYTES = 16_384  # looked at in one go: many requests may come together
-SURE_BYTES = 16_384  # of an answer, which the system takes: it is told of before, so that who has it finds it in the log
+SURE_BYTES = 16_384  # of an answer, which the system takes: who has it finds it in the log
 UNREAD_BYTES = 65_536  # what a client may still send after its last answer
 # A body of smaller chunks, on the average, would take more time to put together than anybody needs.
 CHUNK_BYTES, FREE_CHUNKS = 64, 10_000

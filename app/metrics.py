@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
-    REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
 )  # fmt: skip
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -33,13 +39,14 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 _requests = Counter("http_requests", "Requests that were answered.", ["method", "route", "status"])
 _seconds = Histogram("http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS)
 _seconds.labels("GET", "/metrics")  # so that each process makes its file of histograms when it begins
-_cut_off = Counter("http_requests_cut_off", "Requests that took too long, or more than there was.", ["method", "route"])
+_cut_off = Counter("http_requests_cut_off", "Requests that took too long or too much.", ["method", "route"])
 _in_flight = Gauge("http_requests_in_flight", "Requests under way.", multiprocess_mode="livesum")
 # The library tells these of one process, and only where there is one. Here they are those of all workers together.
-_process, _told, _own = ProcessCollector(registry=None), {"cpu": 0.0}, {"registry": None, "multiprocess_mode": "livesum"}
-_memory = Gauge("process_resident_memory_bytes", "Memory, that which workers share counted for each.", **_own)
-_files = Gauge("process_open_fds", "Open files and connections.", **_own)
+_process, _summed = ProcessCollector(registry=None), {"registry": None, "multiprocess_mode": "livesum"}
+_memory = Gauge("process_resident_memory_bytes", "Memory, that which workers share counted for each.", **_summed)
+_files = Gauge("process_open_fds", "Open files and connections.", **_summed)
 _cpu = Counter("process_cpu_seconds", "Processor time.", registry=None)
+_told: dict[str, float] = {}  # of the processor time, what was counted
 _records = Counter("prediction_records", "Records sent, by what became of them.", ["outcome", "version"])
 _warnings = Counter("prediction_warnings", "Warnings that went with predictions.", ["kind", "version"])
 _values = Histogram("prediction_value", "Predictions, in the target's unit.", ["version"], buckets=VALUES)
@@ -72,7 +79,7 @@ def tell_process() -> None:
     if found:
         _memory.set(found["process_resident_memory_bytes"])
         _files.set(found["process_open_fds"])
-        _cpu.inc(max(0, found["process_cpu_seconds"] - _told["cpu"]))
+        _cpu.inc(found["process_cpu_seconds"] - _told.get("cpu", 0))
         _told["cpu"] = found["process_cpu_seconds"]
 
 

@@ -154,7 +154,7 @@ def _report(page: str) -> Response:
         raise NotFound
     html = path.read_bytes()
     if digest_bytes(html) != _digests(bundle).get(page, digest_bytes(html)):
-        raise Problem(503, "The report was changed", f"{page} is not what was published; make run publishes it anew")
+        raise Problem(404, "The report was changed", f"{page} is not what was published; make run publishes it anew")
     # read from a disk a report has nowhere to go back to, here it has
     back = f'{REPORT_NAV}\n<a href="{root()}">Predict</a>'.encode()
     response = Response(html.replace(REPORT_NAV.encode(), back, 1), mimetype="text/html")

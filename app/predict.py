@@ -158,9 +158,7 @@ def _json(serving: Service) -> Batch:
 def _csv(serving: Service) -> Batch:
     said = request.mimetype_params
     has_header = said.get("header", "present").lower() != "absent"  # RFC 4180
-    return csv_batch(
-        request.get_data(), serving.contract, _most(), said.get("charset", "utf-8"), has_header=has_header
-    )
+    return csv_batch(request.get_data(), serving.contract, _most(), said.get("charset", "utf-8"), has_header=has_header)
 
 
 def _most() -> int:

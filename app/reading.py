@@ -99,12 +99,11 @@ def check_size(body: bytes | str, contract: Contract, most: int, comma: bytes | 
         raise Problem(413, "Too many values", f"expected at most {values:,} in one request; send fewer at a time")
 
 
-def csv_batch(
-    body: bytes, contract: Contract, most: int, charset: str = "utf-8", *, has_header: bool = True
-) -> Batch:
+def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8", *, has_header: bool = True) -> Batch:
     """Read a CSV file of at most `most` records; its cells become what JSON would have held.
 
-    Without a header the columns are in the contract's order, with the identifier first if there are so many. Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
+    Without a header the columns are in the contract's order, with the identifier first if there are so many.
+    Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
     """
     if charset.lower() not in CHARSETS:
         raise Problem(
@@ -129,14 +128,14 @@ def csv_batch(
         names = known_names(contract)
         rows.insert(0, list(names if len(rows[0]) == len(names) else contract.features))
     header = column_names(rows[0])
-    if twice := doubled(header):
-        raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
-    if len(header) == 1 and ";" in header[0] and comma == ",":
-        raise Problem(400, title, "expected commas between the columns; got semicolons")
     looks_like_data = any(map(NUMBER.fullmatch, header)) or len(header) == len(contract.features)
     if looks_like_data and not set(header) & {*known_names(contract), contract.target}:
         told = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
         raise Problem(400, title, f"a header is needed: the first line names no column of the model; or {told}")
+    if twice := doubled(header):
+        raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
+    if len(header) == 1 and ";" in header[0] and comma == ",":
+        raise Problem(400, title, "expected commas between the columns; got semicolons")
     _limit(len(rows) - 1, most)
     records, faults = [], {}
     width = max((place for place, name in enumerate(header, 1) if name), default=len(header))

@@ -47,8 +47,8 @@ class Worker(base.Worker):
 
     def run(self) -> None:
         """Serve until the parent says that it is enough, or is gone."""
-        # The loop lets go of the interpreter in each of its many short calls, and a thread that computes would keep it for
-        # ten times as long.
+        # The loop lets go of the interpreter in each of its many short calls. A thread that computes gives it back
+        # after this time and not after the usual 5 ms, which come to seconds for some hundred clients.
         sys.setswitchinterval(0.0005)
         asyncio.run(self._serve())
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import pickle
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -513,3 +514,41 @@ def test_prediction_interval_and_reasons_keep_to_the_limits_of_the_target(
         assert 0 <= low <= each["prediction"] <= high <= 25
         explained = each["explanation"]
         assert sum(explained["contributions"].values()) + explained["typical"] == pytest.approx(each["prediction"])
+
+
+@pytest.mark.parametrize(("records", "most"), [(5000, 20 * len(json.dumps([{}] * 5000))), (400, 64_000)])
+def test_a_refused_request_is_not_answered_with_far_more_than_was_sent(
+    tmp_path: Path, files: dict[str, bytes], records: int, most: int
+):
+    client = client_of(publish(tmp_path, files))
+    answer = client.post("/predict", json=[{}] * records)
+    problem = json.loads(answer.text)
+    found = re.fullmatch(r".* faults in ([\d,]+) records; nothing .*; the first ([\d,]+) are told", problem["detail"])
+    faulty, told = (int(number.replace(",", "")) for number in found.groups())
+
+    assert answer.status_code == 422
+    assert most / 2 < len(answer.data) <= most
+    assert faulty == records
+    assert told == len(problem["errors"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/predict", b"[" + b"1," * 100_000 + b"1]", "application/json"),
+        ("/predict", b'{"a": [' + b"1," * 10_000 + b"1]}", "application/json"),
+        ("/predict", b"," * 200_000, "text/csv"),
+        ("/predict", b"sep=;\n" + b";" * 200_000, "text/csv"),
+        ("/predict", b"\n" * 200_000, "text/csv"),
+        ("/invocations", b'{"dataframe_split": {"columns": [], "data": [' + b"[]," * 100_000 + b"[]]}}", "application/json"),
+        ("/invocations", b"\n" * 200_000, "application/jsonlines"),
+        ("/", b"a=1&" * 20_000, "application/x-www-form-urlencoded"),
+    ],
+)  # fmt: skip
+def test_more_values_than_records_could_hold_are_not_read(
+    tmp_path: Path, files: dict[str, bytes], path: str, body: bytes, kind: str
+):
+    answer = client_of(publish(tmp_path, files)).post(path, data=body, content_type=kind)
+
+    assert answer.status_code == 413
+    assert json.loads(answer.text)["title"] in ("Too many values", "Too many fields")

@@ -1,4 +1,4 @@
-"""Connections as clients may use them: in pieces, one after another, half closed; and what HTTP/1.1 asks of a server."""
+"""Connections as clients may use them: in pieces, one after another, half closed; what HTTP/1.1 asks of a server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.connection import CHUNK_BYTES, FREE_CHUNKS
+from app.connection import FREE_CHUNKS
 from app.gateway import FEW, FEW_BYTES, Request
 from tests.app.conftest import MOST_BYTES
-from tests.helpers.asking import PROBLEM, ask, connected, counts, head, logged, rest_of
+from tests.helpers.asking import PROBLEM, connected, counts, head, logged, rest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 GET = "GET {} HTTP/1.1\r\nHost: x\r\n{}\r\n"
-CLOSE = "Connection: close"
+CHUNKED = head("/predict", "Transfer-Encoding: chunked")
 
 
 def whole(record: Any, *lines: str) -> bytes:
@@ -141,23 +141,23 @@ def test_who_closes_its_half_is_answered(rude: int, records: list[dict[str, Any]
         assert found == expected
 
 
+ALLOWED = [
+    (b"GET /healthz HTTP/1.0\r\n\r\n", b"HTTP/1.1 200 ", b"Connection: close", 1),
+    (b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"HTTP/1.1 200 ", b"keep-alive", 2),
+    (GET.format("http://elsewhere.example/healthz?x", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
+    (GET.format("/healthz#x", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
+    (GET.format("/%68ealthz", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
+    (GET.format("/healthz", "Upgrade: h2c\r\nConnection: Upgrade\r\n").encode(), b"HTTP/1.1 200 ", b'"alive"', 1),
+    (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 ", PROBLEM.encode(), 2),
+    (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 ", PROBLEM.encode(), 1),
+    (b"HEAD /readyz HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 ", b"Content-Length: 9", 2),
+    (b"\r\n" + GET.format("/healthz", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
+    (CHUNKED + b"2;x=y\r\n[]\r\n0\r\nHost: a\r\n\r\n", b"HTTP/1.1 422 ", b"", 2),
+]  # fmt: skip
+
+
 @pytest.mark.run
-@pytest.mark.parametrize(
-    ("request_", "begin", "held", "times"),
-    [
-        (b"GET /healthz HTTP/1.0\r\n\r\n", b"HTTP/1.1 200 ", b"Connection: close", 1),
-        (b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"HTTP/1.1 200 ", b"keep-alive", 2),
-        (GET.format("http://elsewhere.example/healthz?x", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
-        (GET.format("/healthz#x", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
-        (GET.format("/%68ealthz", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
-        (GET.format("/healthz", "Upgrade: h2c\r\nConnection: Upgrade\r\n").encode(), b"HTTP/1.1 200 ", b'"alive"', 1),
-        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 ", PROBLEM.encode(), 2),
-        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404 ", PROBLEM.encode(), 1),
-        (b"HEAD /readyz HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 ", b"Content-Length: 9", 2),
-        (b"\r\n" + GET.format("/healthz", "").encode(), b"HTTP/1.1 200 ", b'"alive"', 2),
-        (head("/predict", "Transfer-Encoding: chunked") + b"2;x=y\r\n[]\r\n0\r\nHost: a\r\n\r\n", b"HTTP/1.1 422 ", b"", 2),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("request_", "begin", "held", "times"), ALLOWED)
 def test_what_http_lets_clients_say(rude: int, request_: bytes, begin: bytes, held: bytes, times: int):
     """Sent twice: it is answered once where the connection closes after it."""
     with connected(rude, request_ + request_) as client:
@@ -181,7 +181,7 @@ REFUSED = {
     "nonsense": (b"\x16\x03\x01\x02\x00\x01\x00", 400, "The request cannot be read"),
     "an expectation": (head("/predict", "Expect: miracles", "Content-Length: 2"), 417, "The expectation cannot be met"),
     "a body": (head("/predict", f"Content-Length: {MOST_BYTES + 1}"), 413, "The body is too large"),
-    "chunks": (head("/predict", "Transfer-Encoding: chunked") + SMALL_CHUNKS, 400, "The body cannot be read"),
+    "chunks": (CHUNKED + SMALL_CHUNKS, 400, "The body cannot be read"),
 }
 
 
@@ -207,7 +207,7 @@ def test_what_is_refused_is_told_logged_and_counted_as_all_else(
     assert refused() == before + 1
 
 
-def request_of(body: bytes, method: str = "POST", kind: bytes = b"application/json", target: bytes = b"/predict") -> Any:
+def request_of(body: bytes, method: str = "POST", kind: bytes = b"application/json", target: bytes = b"/") -> Request:
     return Request(method=method, target=target, headers=[(b"Content-Type", kind)], body=bytearray(body))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from app import create_app
 from app.settings import Settings
+from modelbundle.bundle import current_folder, load_bundle
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -98,6 +100,62 @@ def test_a_csv_gets_the_same_prices(client: FlaskClient, houses: pd.DataFrame, p
     assert numbers(client, houses.drop(columns="Id").to_csv(index=False), content_type) == prices
 
 
+def test_arrays_hold_the_features_in_the_contracts_order(
+    client: FlaskClient, smoke: Project, houses: pd.DataFrame, prices: list[float]
+):
+    features = load_bundle(current_folder(smoke.folder / "runs/smoke/models")).contract.features
+    rows = houses[features].astype(object).to_numpy().tolist()
+    lines = "\n\n".join(map(json.dumps, rows)) + "\n"
+    table = houses[features].to_csv(index=False, header=False)
+    with_identifier = houses[["Id", *features]].to_csv(index=False, header=False)
+
+    assert numbers(client, {"instances": rows}) == prices
+    assert numbers(client, lines, "application/jsonlines") == prices
+    assert numbers(client, table, "text/csv; header=absent") == prices
+    assert numbers(client, with_identifier, "text/csv; charset=utf-8; header=absent") == prices
+
+
+@pytest.mark.parametrize("content_type", ["application/jsonlines", "application/x-ndjson"])
+def test_a_line_may_be_a_record(client: FlaskClient, houses: pd.DataFrame, prices: list[float], content_type: str):
+    assert numbers(client, houses.to_json(orient="records", lines=True), content_type) == prices
+
+
+def test_where_a_header_is_missing_it_is_asked_for(client: FlaskClient, houses: pd.DataFrame):
+    for path in ("/invocations", "/predict"):
+        sent = houses.drop(columns="Id").to_csv(index=False, header=False)
+        answer = client.post(path, data=sent, content_type="text/csv")
+
+        assert answer.status_code == 400
+        assert json.loads(answer.text)["detail"].startswith("a header is needed: ")
+        assert "Content-Type: text/csv; header=absent" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "line"),
+    [
+        ("text/csv", "text/csv", "{}"),
+        ("application/jsonlines", "application/jsonlines", '{{"prediction": {}}}'),
+        ("application/x-ndjson", "application/x-ndjson", '{{"prediction": {}}}'),
+        ("application/jsonlines;q=0.5, text/csv", "text/csv", "{}"),
+    ],
+)
+def test_the_answer_may_be_a_line_for_each_record(
+    client: FlaskClient, houses: pd.DataFrame, prices: list[float], accept: str, kind: str, line: str
+):
+    body = json.dumps(FORMS["instances"](houses))
+    answer = client.post("/invocations", data=body, content_type="application/json", headers={"Accept": accept})
+
+    assert (answer.status_code, answer.mimetype) == (200, kind)
+    assert answer.text.splitlines() == [line.format(price) for price in prices]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html, */*;q=0.1", "image/png"])
+def test_else_it_is_json(client: FlaskClient, houses: pd.DataFrame, accept: str):
+    answer = client.post("/invocations", json=FORMS["instances"](houses), headers={"Accept": accept})
+
+    assert answer.mimetype == "application/json" or answer.status_code == 422
+
+
 def test_one_record_may_be_the_inputs(client: FlaskClient, houses: pd.DataFrame, prices: list[float]):
     assert numbers(client, {"inputs": houses.iloc[0].to_dict()}) == prices[:1]
 
@@ -109,8 +167,45 @@ def test_the_model_and_its_version_stand_in_the_headers(client: FlaskClient, smo
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_ping_says_that_it_can_answer(client: FlaskClient, method: str):
-    assert client.open("/ping", method=method).status_code == 200
+@pytest.mark.parametrize("path", ["/ping", "/health", "/version"])
+def test_it_says_that_it_can_answer(client: FlaskClient, path: str, method: str):
+    assert client.open(path, method=method).status_code == 200
+
+
+def test_the_version_is_bare_text(client: FlaskClient, smoke: Project):
+    assert client.get("/version").text == smoke.version()
+
+
+def packed(client: FlaskClient, body: bytes, **headers: str) -> TestResponse:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"} | headers
+    return client.post("/invocations", data=body, headers=headers)
+
+
+def test_a_body_may_be_packed(client: FlaskClient, houses: pd.DataFrame, prices: list[float]):
+    whole = json.dumps(FORMS["instances"](houses)).encode()
+    in_two = gzip.compress(whole[:100]) + gzip.compress(whole[100:])
+
+    assert packed(client, gzip.compress(whole)).json == {"predictions": prices}
+    assert packed(client, in_two, **{"Content-Encoding": "GZIP"}).json == {"predictions": prices}
+
+
+def test_a_packed_body_has_the_same_limit_unpacked(client: FlaskClient):
+    most = client.application.config["MAX_CONTENT_LENGTH"]
+    answer = packed(client, gzip.compress(b" " * (most + 1)))
+
+    assert packed(client, gzip.compress(b" " * most)).status_code == 400, "no JSON, but not too large"
+    assert (answer.status_code, json.loads(answer.text)["title"]) == (413, "The body is too large")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", gzip.compress(b"{}" * 1000)[:-9], gzip.compress(b"{}") + b"x"],
+    ids=["nothing", "none", "broken off", "more"],
+)
+def test_what_is_no_whole_gzip_is_refused(client: FlaskClient, body: bytes):
+    answer = packed(client, body)
+
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Project
 
-from tests.helpers.asking import about_predict, alone, ask, counts, wait_for, workers
+from tests.helpers.asking import about_predict, alone, ask, connected, counts, wait_for, workers
 
 pytestmark = pytest.mark.run
 
@@ -95,3 +96,21 @@ def test_clients_cannot_make_up_new_series(rude: int):
     assert set(after) == set(before)
     unknown = {name: after[name] - before[name] for name in after if name.startswith("http_requests_total")}
     assert sum(unknown.values()) == 101  # with the request for `before`
+
+
+def test_what_the_workers_take_of_the_machine_is_told_together(pair: tuple[subprocess.Popen[bytes], int]):
+    server, port = pair
+    wait_for(lambda: len(workers(server)) == 2)
+    both = workers(server)
+    wait_for(lambda: counts(port)["process_resident_memory_bytes"] > 1.5 * both[0].memory_info().rss)
+    before = counts(port)
+    with ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(connected(port, b"GET / HTTP/1.1\r\nHost: x\r\n"))
+        wait_for(lambda: counts(port)["http_requests_in_flight"] == 31)
+        after = counts(port)
+
+    assert before["process_resident_memory_bytes"] == pytest.approx(sum(it.memory_info().rss for it in both), rel=0.2)
+    assert before["process_open_fds"] + 20 < after["process_open_fds"]
+    assert 0 < before["process_cpu_seconds_total"] <= after["process_cpu_seconds_total"]
+    assert before["http_requests_in_flight"] == 1

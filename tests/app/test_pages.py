@@ -8,6 +8,7 @@ import pickle
 import re
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from markupsafe import escape
 from app import create_app
 from app.settings import Settings
 from modelbundle.contract import Contract
+from modelbundle.digests import digest_bytes
 from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import write_bundle
 from training.bundle import draft_bundle, with_seen_ranges
@@ -251,6 +253,31 @@ def test_a_report_may_run_nothing_and_leads_back(client: FlaskClient):
 )  # fmt: skip
 def test_nothing_beside_the_reports_and_the_static_files_is_served(client: FlaskClient, path: str):
     assert client.get(path).status_code == 404
+
+
+def test_no_link_leads_out_of_a_bundle(client: FlaskClient, tmp_path: Path):
+    bundle = Path(client.application.extensions["service"].bundle.folder)
+    (tmp_path / "elsewhere.html").write_text("not for reading")
+    for name, target in {"out": tmp_path / "elsewhere.html", "up": bundle / "secret.html"}.items():
+        (bundle / f"reports/report/{name}.html").symlink_to(target)
+
+        assert client.get(f"/report/{name}.html").status_code == 404
+
+
+def test_a_report_is_what_was_published_or_is_not_served(client: FlaskClient):
+    bundle = Path(client.application.extensions["service"].bundle.folder)
+    report = bundle / "reports/report.html"
+    digests = {"reports": {"report.html": digest_bytes(report.read_bytes())}}
+    (bundle / "run.json").write_text(json.dumps(digests))
+    sound, before = client.get("/report"), report.read_bytes()
+    report.write_bytes(before + b"<p>and buy mine</p>")
+    changed = client.get("/report", headers=HTML)
+    (bundle / "run.json").unlink()
+    report.write_bytes(before)
+
+    assert sound.status_code == 200
+    assert (changed.status_code, b"buy mine" in changed.data) == (404, False)
+    assert "The report was changed" in changed.text
 
 
 def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any):

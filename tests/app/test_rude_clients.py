@@ -106,7 +106,9 @@ def test_slow_clients_hold_nobody_up(
 
 
 @pytest.mark.parametrize("slow", [half_a_head, half_a_body, body_byte_by_byte])
-def test_who_sends_too_slowly_is_told_and_then_hung_up_on(rude: int, output: Path, slow: Callable[[int], socket.socket]):
+def test_who_sends_too_slowly_is_told_and_then_hung_up_on(
+    rude: int, output: Path, slow: Callable[[int], socket.socket]
+):
     began = time.monotonic()
     with slow(rude) as client:
         header, _, body = rest_of(client).partition(b"\r\n\r\n")
