@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         elif not self.requests[0].refusal:
             problem = Problem(503, "The request was cut off", reason)
-            late = replace(self.requests[0], refusal=problem, body=bytearray(), later=[], keep=False)
+            late = replace(self.requests[0], refusal=problem, cut_off=reason, body=bytearray(), later=[], keep=False)
             self.requests, self.coming, self.unread, self.is_last = [late], None, b"", True
             self.worker.ask(self, late)
         self._hold()

@@ -38,7 +38,8 @@ class Request:
     """What a client sent, as far as it has come.
 
     begun: on the monotonic clock; keep: whether the connection stays open after the answer; refusal: why there will be
-    no other answer; later: what to call once the client has its answer, with the reason if it did not get all of it.
+    no other answer; cut_off: why that came to be, if it was not sent or read in time; later: what to call once the
+    client has its answer, with the reason if it did not get all of it.
     """
 
     begun: float = field(default_factory=time.monotonic)
@@ -53,6 +54,7 @@ class Request:
     is_asked: bool = False
     keep: bool = False
     refusal: Problem | None = None
+    cut_off: str = ""
     later: list[Callable[[str], None]] = field(default_factory=list)
 
     def header(self, name: bytes) -> list[bytes]:
@@ -62,7 +64,7 @@ class Request:
     def tell(self, cut_off: str = "") -> None:
         """Tell once that the client has its answer, or why it did not get all of it."""
         for told in self.later:
-            told(cut_off)
+            told(cut_off or self.cut_off)
         self.later.clear()
 
     @property

@@ -540,7 +540,7 @@ def test_a_refused_request_is_not_answered_with_far_more_than_was_sent(
         ("/predict", b"," * 200_000, "text/csv"),
         ("/predict", b"sep=;\n" + b";" * 200_000, "text/csv"),
         ("/predict", b"\n" * 200_000, "text/csv"),
-        ("/invocations", b'{"dataframe_split": {"columns": [], "data": [' + b"[]," * 100_000 + b"[]]}}", "application/json"),
+        ("/invocations", b'{"inputs": [' + b"[]," * 100_000 + b"[]]}", "application/json"),
         ("/invocations", b"\n" * 200_000, "application/jsonlines"),
         ("/", b"a=1&" * 20_000, "application/x-www-form-urlencoded"),
     ],
