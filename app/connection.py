@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from app.worker import Worker
 
 LINE_BYTES, HEAD_BYTES, HEADERS = 8190, 65_536, 100
-PIECE_BYTES = 16_384  # looked at in one go: many requests may come together
+PIECE_BYTES, HEAD_PIECE_BYTES = 16_384, 2048  # looked at in one go, in a body and else: many requests may come together
+REQUEST_BYTES = 1000  # that one takes in memory, beside its body
 SURE_BYTES = 16_384  # of an answer, which the system takes: who has it finds it in the log
 UNREAD_BYTES = 65_536  # what a client may still send after its last answer
 # A body of smaller chunks, on the average, would take more time to put together than anybody needs.
 CHUNK_BYTES, FREE_CHUNKS = 64, 10_000
-
+FRAMING = (b"content-length", b"transfer-encoding")
 TOO_LONG = Problem(431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes")
 
 
@@ -76,18 +77,18 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.worker.connections.discard(self)
         self.is_last, self.unread, self.coming = True, b"", None
-        del self.requests[1:]
+        self.requests = [request for request in self.requests if request.is_asked]
         if self.is_sending:
-            self._end()
+            self._end("the client hung up")
         self._hold()
 
     def on_message_begin(self) -> None:
-        if not self.is_last:
+        if not self.is_last and not self.coming:
             self.coming, self.head_bytes = Request(target=b""), 0
             self.requests.append(self.coming)
 
     def on_url(self, part: bytes) -> None:
-        if self.coming:
+        if self.coming and not self.coming.is_headed:
             self.coming.target += part
             if len(self.coming.target) > LINE_BYTES:
                 self._refuse(Problem(414, "The address is too long", f"expected at most {LINE_BYTES:,} bytes"))
@@ -100,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """See whether the body may come."""
-        if not (request := self.coming):
+        if not (request := self.coming) or request.is_headed:
             return
         request.method, request.version = self.parser.get_method().decode(), self.parser.get_http_version()
         request.is_headed = True
@@ -115,20 +116,19 @@ class Connection(asyncio.Protocol):
             self._refuse_body()
         elif expected and expected[0].lower() != b"100-continue":
             self._refuse(Problem(417, "The expectation cannot be met", "expected 100-continue, or none"))
-        elif expected and request is self.requests[0]:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.waits = bool(expected) and request.version == "1.1"
 
     def on_body(self, part: bytes) -> None:
         if request := self.coming:
             request.body += part
-            request.parts += 1
+            request.parts, request.waits, self.head_bytes = request.parts + 1, False, 0
             if len(request.body) > self.worker.most_bytes:
                 self._refuse_body()
             elif request.parts > FREE_CHUNKS + len(request.body) // CHUNK_BYTES:
                 self._refuse(Problem(400, "The body cannot be read", "its chunks are too small; send larger ones"))
 
     def on_message_complete(self) -> None:
-        if self.coming:
+        if self.coming and not self.parser.should_upgrade():
             self.coming.is_whole, self.coming.keep = True, self.parser.should_keep_alive()
             self.is_last, self.coming = not self.coming.keep, None
 
@@ -151,20 +151,32 @@ class Connection(asyncio.Protocol):
             self.unread = b""
         if self.requests and self.requests[0].is_whole and not self.requests[0].is_asked:
             self.worker.ask(self, self.requests[0])
+        if self.requests and self.requests[0].waits and not self.requests[0].is_whole:
+            self.requests[0].waits = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         (self.transport.pause_reading if self.unread else self.transport.resume_reading)()
 
     def _read(self) -> None:
-        piece, self.unread = self.unread[:PIECE_BYTES], self.unread[PIECE_BYTES:]
+        size = PIECE_BYTES if self.coming and self.coming.is_headed else HEAD_PIECE_BYTES
+        piece, self.unread = self.unread[:size], self.unread[size:]
+        self.head_bytes += len(piece)  # back to 0 where a request or a part of a body begins, but not by trailers
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            self.is_last = True  # answered as if no other protocol had been asked for
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without(piece[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(Problem(400, "The request cannot be read", str(error)))
-        if self.coming and not self.coming.is_headed:
-            self.head_bytes += len(piece)
-            if self.head_bytes > HEAD_BYTES:
-                self._refuse(TOO_LONG)
+        if self.coming and self.head_bytes > HEAD_BYTES:
+            self._refuse(TOO_LONG)
+
+    def _go_on_without(self, rest: bytes) -> None:
+        """Receive the body of a request that asked for another protocol, as if it had not; the parser would stop."""
+        if not self.coming:
+            return
+        kept = [(name, value) for name, value in self.coming.headers if name.lower() in FRAMING]
+        head = b"".join(b"%b: %b\r\n" % header for header in kept)
+        self.parser, self.unread = httptools.HttpRequestParser(self), rest + self.unread
+        self.parser.feed_data(b"POST / HTTP/1.1\r\nConnection: close\r\n%b\r\n" % head)
 
     def answered(self, request: Request, answer: bytes) -> None:
         """Send an answer, unless the request was cut off meanwhile."""
@@ -187,6 +199,8 @@ class Connection(asyncio.Protocol):
             self._part()
         elif self.requests or self.unread:
             self.worker.loop.call_soon(self._go_on)
+        if self.held:
+            self._hold()
 
     def _part(self) -> None:
         """Read what the client still sends, until it closes too: closing first could cut off its answer."""
@@ -223,7 +237,7 @@ class Connection(asyncio.Protocol):
         return bool(self.requests) and self.requests[0].is_asked and not self.is_sending
 
     def _hold(self) -> None:
-        held = len(self.unread) + sum(len(request.body) for request in self.requests)
+        held = len(self.unread) + sum(len(request.body) + REQUEST_BYTES for request in self.requests)
         held += 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
         self.worker.held += held - self.held
         self.held = held

@@ -37,9 +37,10 @@ log = logging.getLogger("gunicorn.error")
 class Request:
     """What a client sent, as far as it has come.
 
-    begun: on the monotonic clock; keep: whether the connection stays open after the answer; refusal: why there will be
-    no other answer; cut_off: why that came to be, if it was not sent or read in time; later: what to call once the
-    client has its answer, with the reason if it did not get all of it.
+    begun: on the monotonic clock; waits: whether the client wants a word before it sends the body; keep: whether the
+    connection stays open after the answer; refusal: why there will be no other answer; cut_off: why that came to be, if
+    it was not sent or read in time; later: what to call once the client has its answer, with the reason if it did not
+    get all of it.
     """
 
     begun: float = field(default_factory=time.monotonic)
@@ -50,6 +51,7 @@ class Request:
     body: bytearray = field(default_factory=bytearray)
     parts: int = 0
     is_headed: bool = False
+    waits: bool = False
     is_whole: bool = False
     is_asked: bool = False
     keep: bool = False

@@ -91,11 +91,13 @@ class Worker(base.Worker):
             self.loop.call_soon(self._cut_off_some)  # not at once: it is one of them that calls
 
     def _cut_off_some(self) -> None:
-        for each in sorted(self.connections, key=lambda each: each.since):
+        clients = [each for each in self.connections if not each.transport.is_closing()]
+        too_many = len(clients) - MOST_CONNECTIONS
+        for each in sorted(clients, key=lambda each: each.since):
             if each.is_asking:
                 continue  # the app is at it: nothing would come free
-            if len(self.connections) > MOST_CONNECTIONS:
-                self.connections.discard(each)
+            if too_many > 0:
+                too_many -= 1
                 each.cut_off("there are too many clients")
                 each.transport.close()
             elif each.held and self.held > LARGE_BODIES * self.most_bytes:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import struct
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -181,15 +182,80 @@ def test_of_too_many_connections_the_oldest_go(tmp_path: Path, monkeypatch: pyte
 
 def test_of_too_much_that_was_sent_the_oldest_goes(tmp_path: Path):
     with working(tmp_path) as (one, port), ExitStack() as stack:
-        part = head("/predict", f"Content-Length: {MOST_BYTES}") + b" " * (MOST_BYTES - 100)
+        part = head("/predict", f"Content-Length: {MOST_BYTES}") + b" " * (MOST_BYTES - 2000)
         clients = [stack.enter_context(connected(port, part, timeout=5)) for _ in range(9)]
         assert b"need more room than there is" in rest_of(clients[0])
-        wait_for(lambda: one.held == 8 * (MOST_BYTES - 100))
+        wait_for(lambda: one.held == 8 * (MOST_BYTES - 2000 + connection.REQUEST_BYTES))
         clients[0].close()
         for client in clients[1:]:
-            client.sendall(b" " * 100)
+            client.sendall(b" " * 2000)
             assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
         wait_for(lambda: one.held == 0)
+
+
+def reset(client: socket.socket) -> None:
+    """Hang up without a word."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def test_nothing_is_kept_of_clients_that_are_gone(tmp_path: Path):
+    large = head("/predict", f"Content-Length: {MOST_BYTES}") + b" " * MOST_BYTES
+    slow = head("/model", method="GET")
+    with working(tmp_path) as (one, port):
+        for sent in (large[:-1], slow + large[:-1], large, large + large, large[:100], slow * 50):
+            client = connected(port, sent, timeout=5)
+            wait_for(lambda: one.connections)
+            time.sleep(0.05)
+            reset(client)
+            wait_for(lambda: not one.connections and one.held == 0)
+        with connected(port, large, timeout=5) as client:
+            assert client.recv(4096).startswith(b"HTTP/1.1 4")
+            wait_for(lambda: one.held == 0)
+
+
+def test_requests_that_wait_take_room_too(tmp_path: Path):
+    with working(tmp_path) as (one, port), connected(port, timeout=5) as client:
+        client.sendall(head("/model", method="GET") + b"GET / HTTP/1.1\r\nHost:\r\n\r\n" * 2000)
+        wait_for(lambda: one.held > 1000)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("end", [b"0\r\nX: ", b"0\r\n" + b"X: a\r\n" * 1000, b"2;"], ids=["one", "many", "extension"])
+def test_trailers_have_a_limit(port: int, end: bytes):
+    with connected(port, head("/predict", "Transfer-Encoding: chunked") + end, timeout=5) as client:
+        with suppress(ConnectionError):
+            for _ in range(200):
+                client.sendall(b"X: a\r\n" * 200 if b"\r\nX: a" in end else b"a" * 1000)
+        assert rest_of(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_word_that_a_request_waits_for_comes_when_its_turn_comes(port: int):
+    body = json.dumps(RECORD).encode()
+    begun = head("/predict", "Expect: 100-continue", f"Content-Length: {len(body)}")
+    with connected(port, head("/model", method="GET") + begun, timeout=5) as client:
+        answers = b""
+        while not answers.endswith(b"HTTP/1.1 100 Continue\r\n\r\n"):
+            answers += client.recv(65536)
+        client.sendall(body)
+        assert b'"prediction":' in next_answer(client)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_who_asks_for_another_protocol_is_answered_in_this_one(port: int, chunked: bool, pieces: int):
+    body = json.dumps(RECORD).encode()
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+    sent = head("/predict", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAM", framing)
+    sent += b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    with connected(port, timeout=5) as client:
+        for piece in (sent,) if pieces == 1 else (sent[:-20], sent[-20:]):
+            client.sendall(piece)
+            time.sleep(0.05)
+        answer = rest_of(client)
+
+    assert b'"prediction":' in answer
+    assert b"Connection: close" in answer
 
 
 def test_who_began_before_the_end_is_answered_and_nobody_else_waited_for(tmp_path: Path):
