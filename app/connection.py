@@ -28,7 +28,7 @@ UNREAD_BYTES = 65_536  # what a client may still send after its last answer
 # A body of smaller chunks, on the average, would take more time to put together than anybody needs.
 CHUNK_BYTES, FREE_CHUNKS = 64, 10_000
 FRAMING = (b"content-length", b"transfer-encoding")
-TOO_LONG = Problem(431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes")
+TOO_LONG = 431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes"
 
 
 class Connection(asyncio.Protocol):
@@ -47,7 +47,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.peer, self.own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        # a client that is gone already has no address any more
+        self.peer, self.own = (transport.get_extra_info(name) or ("", 0) for name in ("peername", "sockname"))
         transport.set_write_buffer_limits(high=0)  # to be told when all of an answer is on its way
         self.worker.connections.add(self)
         self.worker.make_room()
@@ -111,7 +112,7 @@ class Connection(asyncio.Protocol):
         elif request.version == "1.1" and len(request.header(b"host")) != 1:
             self._refuse(Problem(400, "The request cannot be read", "expected one header Host"))
         elif sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
-            self._refuse(TOO_LONG)
+            self._refuse(Problem(*TOO_LONG))
         elif length and int(length[0]) > self.worker.most_bytes:
             self._refuse_body()
         elif expected and expected[0].lower() != b"100-continue":
@@ -167,7 +168,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(Problem(400, "The request cannot be read", str(error)))
         if self.coming and self.head_bytes > HEAD_BYTES:
-            self._refuse(TOO_LONG)
+            self._refuse(Problem(*TOO_LONG))
 
     def _go_on_without(self, rest: bytes) -> None:
         """Receive the body of a request that asked for another protocol, as if it had not; the parser would stop."""
