@@ -197,7 +197,12 @@ ODD_TYPES = LATIN | st.sampled_from(
         "TEXT/CSV ; CHARSET=UTF-8",
     ]
 )
-ACCEPTS = st.sampled_from(["application/json", "text/csv", "*/*", "text/csv;q=x", "text/*;q=0.1"]) | LATIN
+ACCEPTS = (
+    st.sampled_from(
+        ["application/json", "text/csv", "*/*", "text/csv;q=x", "text/*;q=0.1", "application/jsonlines, */*;q=0.1"]
+    )
+    | LATIN
+)
 QUERIES = st.sampled_from(
     [""] * 4
     + ["?partial=true"] * 4
@@ -266,7 +271,7 @@ def check_pointer(pointer: str, records: list[Any], *, numbered: bool) -> None:
     record = records[int(steps.pop(0))] if numbered else records[0]
     if steps:
         (name,) = steps
-        assert isinstance(record, dict)
+        assert isinstance(record, dict) or (isinstance(record, list) and name in NAMES)
         assert name in record or name in NAMES
 
 
@@ -295,6 +300,13 @@ def check_refusal(sent: Sent, answer: TestResponse) -> None:
 
 def check_answer(sent: Sent, answer: TestResponse) -> None:
     records, _ = records_of(sent, answer.request.mimetype, answer.request.mimetype_params.get("charset", "utf-8"))
+    if sent.path == "/invocations" and answer.mimetype != "application/json":
+        assert answer.mimetype in ("text/csv", "application/jsonlines")
+        lines = [strict_json(line) for line in answer.text.splitlines()]
+        numbers = [line["prediction"] if answer.mimetype == "application/jsonlines" else line for line in lines]
+        assert len(numbers) == len(records)
+        assert all(map(math.isfinite, numbers))
+        return
     if answer.mimetype == "text/csv":
         header, *rows = csv.reader(io.StringIO(answer.text, newline=""), strict=True)
         assert len(rows) == len(records)
