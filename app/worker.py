@@ -71,6 +71,9 @@ class Worker(base.Worker):
         for each in list(self.connections):
             each.cut_off("the server stops")
         await asyncio.sleep(LOOK_SECONDS)  # for those to be told
+        for each in list(self.connections):
+            each.transport.abort()
+        await asyncio.sleep(LOOK_SECONDS / 10)
 
     def _look(self) -> None:
         """Tell the parent that this process lives, and give up who takes too long."""
