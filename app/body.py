@@ -9,7 +9,7 @@ import zlib
 from flask import current_app, request
 
 from app.gateway import REFUSAL
-from app.problems import Problem
+from app.problems import Problem, too_large
 
 MAX_FIELDS = 10_000  # of a form
 
@@ -21,7 +21,7 @@ def receive() -> None:
         raise problem
     most = current_app.config["MAX_CONTENT_LENGTH"]
     if (request.content_length or 0) > most:  # the server says so before; this is for others
-        raise Problem(413, "The body is too large", f"expected at most {most:,} bytes; send fewer records at a time")
+        raise too_large(most)
     if request.mimetype == "application/x-www-form-urlencoded" and request.get_data().count(b"&") > MAX_FIELDS:
         raise Problem(413, "Too many fields", f"expected at most {MAX_FIELDS:,} in a form")
     if request.method != "POST" or environ.get("HTTP_CONTENT_ENCODING", "").lower() != "gzip":
@@ -31,6 +31,6 @@ def receive() -> None:
     except (OSError, EOFError, zlib.error) as error:
         raise Problem(400, "The body cannot be read", f"it is no whole gzip: {error}") from None
     if len(data) > most:
-        raise Problem(413, "The body is too large", f"expected at most {most:,} bytes, unpacked; send fewer records")
+        raise too_large(most, ", unpacked")
     environ |= {"wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data)), "HTTP_CONTENT_ENCODING": "identity"}
     vars(request).pop("stream", None)  # which was read to its end

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from app.gateway import Request
-from app.problems import Problem
+from app.problems import Problem, too_large
 
 if TYPE_CHECKING:
     from app.worker import Worker
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
         elif sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
             self._refuse(Problem(*TOO_LONG))
         elif length and int(length[0]) > self.worker.most_bytes:
-            self._refuse_body()
+            self._refuse(too_large(self.worker.most_bytes))
         elif expected and expected[0].lower() != b"100-continue":
             self._refuse(Problem(417, "The expectation cannot be met", "expected 100-continue, or none"))
         request.waits = bool(expected) and request.version == "1.1"
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
             request.body += part
             request.parts, request.waits, self.head_bytes = request.parts + 1, False, 0
             if len(request.body) > self.worker.most_bytes:
-                self._refuse_body()
+                self._refuse(too_large(self.worker.most_bytes))
             elif request.parts > FREE_CHUNKS + len(request.body) // CHUNK_BYTES:
                 self._refuse(Problem(400, "The body cannot be read", "its chunks are too small; send larger ones"))
 
@@ -132,10 +132,6 @@ class Connection(asyncio.Protocol):
         if self.coming and not self.parser.should_upgrade():
             self.coming.is_whole, self.coming.keep = True, self.parser.should_keep_alive()
             self.is_last, self.coming = not self.coming.keep, None
-
-    def _refuse_body(self) -> None:
-        detail = f"expected at most {self.worker.most_bytes:,} bytes; send fewer records at a time"
-        self._refuse(Problem(413, "The body is too large", detail))
 
     def _refuse(self, problem: Problem) -> None:
         """Let the app tell the client what is wrong with its request, the last that is looked at."""

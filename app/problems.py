@@ -28,6 +28,11 @@ class Problem(Exception):
         return about | self.members
 
 
+def too_large(most: int, said: str = "") -> Problem:
+    """Make the 413 for a body of more bytes than are taken; said: how they were counted."""
+    return Problem(413, "The body is too large", f"expected at most {most:,} bytes{said}; send fewer records at a time")
+
+
 def refused(faults: list[dict[str, str]], records: int) -> Problem:
     """Make the 422 that lists the faults of a request, and says how many records have any."""
     counted = f"{_plural(len(faults), 'fault')} in {_plural(records, 'record')}"
