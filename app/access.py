@@ -19,6 +19,8 @@ from app.gateway import BEGUN, LATER
 if TYPE_CHECKING:
     from flask import Flask, Response
 
+    from app.gateway import Request
+
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 HEADERS = {
     # Pages load what the app itself serves, and nothing else; nobody may frame them.
@@ -80,6 +82,13 @@ def _end(response: Response) -> Response:
     else:
         later.append(tell)
     return response
+
+
+def tell_broken_off(request: Request, remote: str) -> None:
+    """Log and count a request of which the client sent a part and hung up."""
+    line = {"request_id": uuid.uuid4().hex, "remote": remote, "method": request.method}
+    line |= {"path": request.target.decode("latin-1"), "status": 400, "bytes_in": len(request.body), "bytes_out": 0}
+    _tell(line, "cut off", "unknown", time.monotonic() - request.begun, "the client hung up")
 
 
 def _tell(line: dict[str, Any], status: str, route: str, seconds: float, cut_off: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from app.access import tell_broken_off
 from app.gateway import Request
 from app.problems import Problem, too_large
 
@@ -65,9 +66,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Return whether to stay open: who sends no more may still be waiting for its answer."""
         self.has_ended = True
-        if self.coming:
-            self._refuse(Problem(400, "The request cannot be read", "it broke off"))
-            self._go_on()
+        self._give_up()
         return bool(self.requests) and not self.is_parting
 
     def resume_writing(self) -> None:
@@ -77,11 +76,18 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.worker.connections.discard(self)
-        self.is_last, self.unread, self.coming = True, b"", None
+        self._give_up()
+        self.is_last, self.unread = True, b""
         self.requests = [request for request in self.requests if request.is_asked]
         if self.is_sending:
             self._end("the client hung up")
         self._hold()
+
+    def _give_up(self) -> None:
+        """Tell of a request that its client broke off; nobody waits for an answer, and the app is not asked."""
+        if self.coming:
+            tell_broken_off(self.requests.pop(), self.peer[0])
+            self.coming = None
 
     def on_message_begin(self) -> None:
         if not self.is_last and not self.coming:

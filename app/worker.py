@@ -43,13 +43,13 @@ class Worker(base.Worker):
         self.seconds, self.most_bytes = settings.request_seconds, settings.max_body_bytes
         self.short, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(settings.threads)
         self.connections: set[Connection] = set()
-        self.held = 0
+        self.held, self.is_making_room = 0, False
 
     def run(self) -> None:
         """Serve until the parent says that it is enough, or is gone."""
         # The loop lets go of the interpreter in each of its many short calls. A thread that computes gives it back
         # after this time and not after the usual 5 ms, which come to seconds for some hundred clients.
-        sys.setswitchinterval(0.0005)
+        sys.setswitchinterval(0.0001)
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
@@ -90,10 +90,13 @@ class Worker(base.Worker):
 
     def make_room(self) -> None:
         """Cut off who takes longest, where there are too many clients, or they have sent or not read too much."""
-        if len(self.connections) > MOST_CONNECTIONS or self.held > LARGE_BODIES * self.most_bytes:
+        too_much = len(self.connections) > MOST_CONNECTIONS or self.held > LARGE_BODIES * self.most_bytes
+        if too_much and not self.is_making_room:
+            self.is_making_room = True
             self.loop.call_soon(self._cut_off_some)  # not at once: it is one of them that calls
 
     def _cut_off_some(self) -> None:
+        self.is_making_room = False
         clients = [each for each in self.connections if not each.transport.is_closing()]
         too_many = len(clients) - MOST_CONNECTIONS
         for each in sorted(clients, key=lambda each: each.since):

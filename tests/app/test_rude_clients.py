@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import threading
 import time
 from contextlib import ExitStack
@@ -143,6 +144,22 @@ def test_who_reads_too_slowly_is_hung_up_on_and_not_told_of_as_answered(rude: in
     assert line["cut_off"] == "it took longer than 2 seconds"
     assert not any("cut_off" in other for other in others)
     assert counts(rude)['http_requests_total{method="POST",route="/predict",status="cut off"}'] >= 1
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+@pytest.mark.parametrize("slow", [half_a_head, half_a_body])
+def test_who_hangs_up_amid_a_request_is_logged_and_counted(
+    rude: int, output: Path, slow: Callable[[int], socket.socket], *, reset: bool
+):
+    before, lines = all_cut_off(rude), len(logged(output))
+    with slow(rude) as client:
+        if reset:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: all_cut_off(rude) == before + 1)
+    (line,) = [line for line in logged(output)[lines:] if line["path"] in ("/healthz", "/predict")]
+
+    assert (line["status"], line["cut_off"], line["bytes_out"]) == (400, "the client hung up", 0)
+    assert line["remote"] == "127.0.0.1"
 
 
 def test_who_takes_the_room_longest_is_cut_off_first(rude: int, records: list[dict[str, Any]]):
