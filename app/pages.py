@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -152,15 +153,23 @@ def _report(page: str) -> Response:
     path = Path(safe_join(str(bundle / "reports"), page) or bundle)
     if not path.is_file() or not path.resolve().is_relative_to((bundle / "reports").resolve()):  # a link may lead out
         raise NotFound
-    html = path.read_bytes()
-    if digest_bytes(html) != _digests(bundle).get(page, digest_bytes(html)):
-        raise Problem(404, "The report was changed", f"{page} is not what was published; make run publishes it anew")
+    found = path.stat()
+    html = _published(bundle, page, path, (found.st_ino, found.st_ctime_ns))
     # read from a disk a report has nowhere to go back to, here it has
     back = f'{REPORT_NAV}\n<a href="{root()}">Predict</a>'.encode()
     response = Response(html.replace(REPORT_NAV.encode(), back, 1), mimetype="text/html")
     response.headers["Content-Security-Policy"] = REPORT_POLICY
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+@lru_cache(maxsize=8)  # some megabytes
+def _published(bundle: Path, page: str, path: Path, mark: tuple[int, int]) -> bytes:
+    """Read and check a report, once for as long as its file stays as it is, which the mark tells. Raises Problem."""
+    html, digest = path.read_bytes(), _digests(bundle).get(page)
+    if digest and digest_bytes(html) != digest:
+        raise Problem(404, "The report was changed", f"{page} is not what was published; make run publishes it anew")
+    return html
 
 
 def _digests(bundle: Path) -> dict[str, str]:

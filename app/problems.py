@@ -60,7 +60,7 @@ def http_problem(error: HTTPException) -> Problem:
     """Tell the errors of Flask itself in the same form: an unknown page, a wrong method, too large a body, a bug."""
     detail = error.description or ""
     if error.code == 413:
-        detail = f"expected at most {current_app.config['MAX_CONTENT_LENGTH']:,} bytes; send fewer records at a time"
+        return too_large(current_app.config["MAX_CONTENT_LENGTH"])
     if error.code == 500:
         detail = "this is a fault of the service, not of the request; its log tells more, by the request_id"
     return Problem(error.code or 500, error.name, detail)

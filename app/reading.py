@@ -158,8 +158,8 @@ def cells_to_record(cells: Iterable[tuple[str, str]], contract: Contract) -> dic
 
     A column without a name, as of an index that pandas saved, is left out, as training leaves it out.
     """
-    readers = {name: read for name, read in contract.readers.items() if name != contract.target}
-    return {name: readers[name](text) if name in readers else text for name, text in cells if name}
+    readers, target = contract.readers, contract.target
+    return {name: readers[name](text) if name in readers and name != target else text for name, text in cells if name}
 
 
 def lines_batch(body: bytes, contract: Contract, most: int) -> Batch:

@@ -42,6 +42,7 @@ class Worker(base.Worker):
         settings = read_settings()
         self.seconds, self.most_bytes = settings.request_seconds, settings.max_body_bytes
         self.short, self.long = ThreadPoolExecutor(1), ThreadPoolExecutor(settings.threads)
+        self.for_metrics = ThreadPoolExecutor(1)  # which are asked for when there is a crowd, and must not wait in it
         self.connections: set[Connection] = set()
         self.held, self.is_making_room = 0, False
 
@@ -130,4 +131,5 @@ class Worker(base.Worker):
                 self.loop.call_soon_threadsafe(take)
                 taken.wait(LOOK_SECONDS)  # or the next ones would pile up, and the loop find no time for them
 
-        (self.short if len(request.body) <= SHORT_BYTES else self.long).submit(work)
+        pool = self.short if len(request.body) <= SHORT_BYTES else self.long
+        (self.for_metrics if request.target == b"/metrics" else pool).submit(work)

@@ -56,14 +56,22 @@ def body_byte_by_byte(port: int) -> socket.socket:
     return client
 
 
-def never_reading(port: int) -> socket.socket:
+def deaf(port: int, sent: bytes) -> socket.socket:
     """Ask for answers that are far longer than the buffers between, and read nothing."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", port))
-    body = b"[" + b",".join([b"{}"] * 9000) + b"]"
-    client.sendall(4 * (head("/predict?partial=true", f"Content-Length: {len(body)}") + body))
+    client.sendall(sent)
     return client
+
+
+def never_reading(port: int) -> socket.socket:
+    body = b"[" + b",".join([b"{}"] * 9000) + b"]"
+    return deaf(port, 4 * (head("/predict?partial=true", f"Content-Length: {len(body)}") + body))
+
+
+def never_reading_a_report(port: int) -> socket.socket:
+    return deaf(port, head("/report", method="GET"))
 
 
 def all_cut_off(port: int) -> float:
@@ -92,7 +100,14 @@ def patient(registry: Path) -> Iterator[tuple[int, psutil.Process]]:
 
 @pytest.mark.parametrize(
     ("slow", "many"),
-    [(half_a_head, 24), (half_a_head, 500), (half_a_body, 500), (most_of_a_large_body, 100), (never_reading, 24)],
+    [
+        (half_a_head, 24),
+        (half_a_head, 500),
+        (half_a_body, 500),
+        (most_of_a_large_body, 100),
+        (never_reading, 24),
+        (never_reading_a_report, 200),
+    ],  # fmt: skip
 )
 def test_slow_clients_hold_nobody_up(
     patient: tuple[int, psutil.Process], records: list[dict[str, Any]], slow: Callable[[int], socket.socket], many: int
