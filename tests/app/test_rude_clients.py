@@ -107,7 +107,7 @@ def patient(registry: Path) -> Iterator[tuple[int, psutil.Process]]:
         (most_of_a_large_body, 100),
         (never_reading, 24),
         (never_reading_a_report, 200),
-    ],  # fmt: skip
+    ],
 )
 def test_slow_clients_hold_nobody_up(
     patient: tuple[int, psutil.Process], records: list[dict[str, Any]], slow: Callable[[int], socket.socket], many: int
