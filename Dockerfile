@@ -59,7 +59,7 @@ RUN [ -z "${DATA_URL}" ] || python -m training.fetch "${CONF}" "${DATA_URL}" --s
 # The registry is where the configuration has it, and models/ from here on.
 # hadolint ignore=DL3059
 RUN python -m training.run "${CONF}" \
-    && mv "$(python -m training.registry "${CONF}")" served \
+    && mv "$(python -m training.bundle.registry "${CONF}")" served \
     && rm -rf models \
     && mv served models
 

@@ -45,7 +45,7 @@ report: env ## open the report, or print where it is
 
 serve: export CONF := $(CONF)
 serve: env ## serve the current bundle of CONF on http://127.0.0.1:5000 (PORT=5001 for another port)
-	@MODELS="$${MODELS:-$$($(BIN)/python -m training.registry "$$CONF")}" && export MODELS && exec $(BIN)/python -m app
+	@MODELS="$${MODELS:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}" && export MODELS && exec $(BIN)/python -m app
 
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -91,7 +91,7 @@ fetch: env ## replace the local data by newer ones: make fetch DATA_URL=https://
 	@$(BIN)/python $(ALONE) -m training.fetch "$$CONF" "$$DATA_URL" --sha256="$$DATA_SHA256"
 
 contract: env ## draft a configuration from a CSV: make contract CSV=data/yours.csv TARGET=price > conf/yours.yaml
-	@$(BIN)/python $(ALONE) -m training.draft --target="$$TARGET" $${ID:+--identifier="$$ID"} -- "$$CSV"
+	@$(BIN)/python $(ALONE) -m training.draft_conf --target="$$TARGET" $${ID:+--identifier="$$ID"} -- "$$CSV"
 
 # DOCKER=podman is another builder; BUILD_OPTIONS are for it, such as --network=host or --build-arg BASE=...
 image: ## run the notebooks in a container and build the image that serves; the bundle and its reports go to dist/

@@ -2,9 +2,9 @@
 
 import os
 
-from training import graph, tasks
-from training.conf import load_conf
-from training.source import location
+from training.config.conf import load_conf
+from training.data.source import location
+from training.graph import graph, tasks
 
 CONF_PATH = os.environ.get("CONF", "conf/house_prices.yaml")
 CONF = load_conf(CONF_PATH)

@@ -29,7 +29,7 @@ import psutil
 
 from modelbundle.bundle import PLAN, load_bundle
 from modelbundle.digests import canonical_json, digest_bytes
-from training.bundle import draft_bundle
+from training.bundle.drafting import draft_bundle
 from training.paths import ROOT
 
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -2,12 +2,14 @@
 
 import sys
 
-from training import candidates, compare, data, evaluate, metrics, split
-from training.conf import load_conf
+from training.config.conf import load_conf
+from training.data import reading, split
+from training.judging import compare
+from training.models import candidates, evaluate, metrics
 
 conf = load_conf(sys.argv[1])
-table = data.load_table(conf.data, conf.contract)
-X, y = data.features_and_target(table, conf.contract)
+table = reading.load_table(conf.data, conf.contract)
+X, y = reading.features_and_target(table, conf.contract)
 parts = split.split_rows(len(table), conf.split, split.equal_rows(X, y))
 
 results, pipelines = {}, {}

@@ -1,6 +1,7 @@
 """Text from a manifest in a workflow's Markdown: it stands there as it was written, and is never markup.
 
-As training.markup does it for the reports, which this environment cannot import; a test holds the two together.
+As training.reporting.markup does it for the reports, which this environment cannot import; a test holds the two
+together.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ import sys
 
 from pydantic import ValidationError
 
-from training.conf import Download, load_conf
+from training.config.conf import Download, load_conf
+from training.data.source import download, kept_file
 from training.paths import from_root, to_root
 from training.problems import DataProblem, Problem
-from training.source import download, kept_file
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,8 +3,8 @@
 import sys
 import webbrowser
 
-from training.conf import load_conf
-from training.graph import reports_folder
+from training.config.conf import load_conf
+from training.graph.graph import reports_folder
 from training.paths import to_root
 from training.problems import Problem
 

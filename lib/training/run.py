@@ -15,14 +15,15 @@ from doit.cmd_base import DodoTaskLoader
 from doit.doit_cmd import DoitMain
 
 from modelbundle.digests import digest_file
-from training import graph, headless
-from training.conf import Conf, load_conf, tuned_file
+from training import headless
+from training.bundle.registry import require_own
+from training.config.conf import Conf, load_conf, tuned_file
 from training.cores import CORES
+from training.data.source import location
 from training.files import make_folder
+from training.graph import graph
 from training.paths import ROOT, from_root, to_root
 from training.problems import Problem, RunProblem
-from training.registry import require_own
-from training.source import location
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

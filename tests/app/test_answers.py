@@ -24,9 +24,9 @@ from modelbundle.intervals import Intervals
 from tests.app.conftest import client_of, publish
 from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import COLUMNS
-from training.bundle import draft_bundle, with_seen_ranges
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle.drafting import draft_bundle, with_seen_ranges
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,9 +23,9 @@ from app.rounding import rounded, shared_out
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions, Typical
 from tests.app.conftest import client_of, publish
-from training.bundle import draft_bundle, with_seen_ranges
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle.drafting import draft_bundle, with_seen_ranges
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient

@@ -16,10 +16,10 @@ from app.settings import Settings
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
 from tests.helpers.stand_in import service_of
-from training.bundle import with_seen_ranges
-from training.conf import Read, load_conf
-from training.data import load_table, read_table
-from training.draft import draft
+from training.bundle.drafting import with_seen_ranges
+from training.config.conf import Read, load_conf
+from training.data.reading import load_table, read_table
+from training.draft_conf import draft
 from training.problems import DataProblem
 
 if TYPE_CHECKING:

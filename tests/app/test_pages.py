@@ -22,9 +22,9 @@ from modelbundle.contract import Contract
 from modelbundle.digests import digest_bytes
 from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import write_bundle
-from training.bundle import draft_bundle, with_seen_ranges
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle.drafting import draft_bundle, with_seen_ranges
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -129,7 +129,9 @@ def test_texts_are_written_as_in_the_reports():
     rule = re.compile(
         r"^_SIGNS = .*?^\)$|^_ALONE = \S+|^def (?:literal|_reference)\(.*?\n\n\n", re.MULTILINE | re.DOTALL
     )
-    here, there = (rule.findall((ROOT / path).read_text()) for path in ("delivery/markup.py", "lib/training/markup.py"))
+    here, there = (
+        rule.findall((ROOT / path).read_text()) for path in ("delivery/markup.py", "lib/training/reporting/markup.py")
+    )
 
     assert len(here) == 4
     assert here == there

@@ -12,9 +12,9 @@ import pytest
 from modelbundle.bundle import PLAN, BundleProblem, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.digests import canonical_json, digest_bytes
-from training.bundle import draft_bundle
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle.drafting import draft_bundle
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from modelbundle.contributions import Contributions, Typical, _orders, contributions, in_whole_units, most_rows
 from modelbundle.frame import records_to_frame
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ from modelbundle.contract import Contract
 from modelbundle.frame import records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.training.conftest import COLUMNS, small_table
-from training.candidates import build_pipeline
-from training.plan_check import at_thresholds, odd_records, records_of
-from training.planning import describe
-from training.recipe import Candidate, Engineered
+from training.bundle.plan import describe
+from training.bundle.plan_check import at_thresholds, odd_records, records_of
+from training.config.recipe import Candidate, Engineered
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from modelbundle.plan import Model

@@ -60,7 +60,7 @@ class Reached:
         chosen = [it for it in self.seconds if it in contexts or {f"@{name}" for name in self.fixtures[it]} & contexts]
         if not mutation.in_function:
             *_, package, module = Path(mutation.path).with_suffix("").parts
-            named = re.compile(rf"^ *(from|import) {package}\b.*\b{module}\b", re.MULTILINE)
+            named = re.compile(rf"^ *(from|import) ([\w.]+\.)?{package}\b.*\b{module}\b", re.MULTILINE)
             files = dict.fromkeys(test.partition("::")[0] for test in self.seconds)
             naming = {file for file in files if named.search((self.checkout / file).read_text(encoding="utf-8"))}
             chosen = [it for it in self.seconds if it in chosen or it.partition("::")[0] in naming]

@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import pytest
 
-from training.graph import NOTEBOOKS
+from training.graph.graph import NOTEBOOKS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 FIGURE = re.compile(r"\bplots(_\w+)?\.\w+\(")  # a call of lib/training/plots*.py

@@ -11,7 +11,7 @@ import pytest
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from training.graph import RUN
+from training.graph.graph import RUN
 
 if TYPE_CHECKING:
     from tests.conftest import Project

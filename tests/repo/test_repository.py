@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
-from training.conf import load_conf
+from training.config.conf import load_conf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

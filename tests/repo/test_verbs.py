@@ -105,7 +105,7 @@ def test_a_verb_hands_on_what_it_was_given_as_one_word(stood_in: Path, verb: str
 
 def test_what_is_not_given_is_left_out(stood_in: Path):
     assert told(stood_in, "contract", {"CSV": "x.csv", "TARGET": "y"})[-5:-1] == [
-        "training.draft",
+        "training.draft_conf",
         "--target=y",
         "--",
         "x.csv",

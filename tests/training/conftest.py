@@ -13,10 +13,10 @@ import pytest
 from modelbundle.bundle import current_folder, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.digests import digest_file
-from training import publish as publishing
-from training.bundle import draft_bundle
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle import publish as publishing
+from training.bundle.drafting import draft_bundle
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

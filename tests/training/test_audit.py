@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import audit, evaluate, quoted
-from training.audit import Audited, audit_once, audits_table, held, record, tell_audits
-from training.conf import Split
-from training.data import features_and_target
-from training.metrics import describe
-from training.recipe import Candidate
+from training.config.conf import Split
+from training.config.recipe import Candidate
+from training.data.reading import features_and_target
+from training.judging import audit, quoted
+from training.judging.audit import Audited, audit_once, audits_table, held, record, tell_audits
+from training.models import evaluate
+from training.models.metrics import describe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from modelbundle.digests import canonical_json, digest_bytes
-from training.bundle import draft_bundle, golden_requests, with_seen_ranges
-from training.candidates import build_pipeline
-from training.recipe import Candidate
+from training.bundle.drafting import draft_bundle, golden_requests, with_seen_ranges
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

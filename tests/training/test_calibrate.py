@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from modelbundle.intervals import Intervals
-from training.calibrate import _rounded, calibrate, with_held_out_intervals, with_intervals
-from training.segments import inside
+from training.judging.calibrate import _rounded, calibrate, with_held_out_intervals, with_intervals
+from training.judging.segments import inside
 
 LEVEL = 0.9
 

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 
 from modelbundle.frame import canonical_frame
-from training.candidates import build_pipeline
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
 from training.problems import ConfigProblem
-from training.recipe import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd

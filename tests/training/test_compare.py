@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.compare import Choice, Ranked, choose, listed, paired_difference, with_failed_members
-from training.metrics import describe
+from training.config.recipe import Candidate
+from training.judging.compare import Choice, Ranked, choose, listed, paired_difference, with_failed_members
+from training.models.metrics import describe
 from training.problems import CandidateFailed
-from training.recipe import Candidate
 
 RMSE = "neg_root_mean_squared_error"
 BEST, SIMPLEST = "best_mean", "simplest_within_one_standard_error"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from training.conf import Conf, load_conf
+from training.config.conf import Conf, load_conf
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.compare import Ranked, choose
-from training.constant import best_constant, constant_result, name
-from training.facts import best_baseline
-from training.metrics import describe, prediction_scorer
+from training.bundle.facts import best_baseline
+from training.judging.compare import Ranked, choose
+from training.models.constant import best_constant, constant_result, name
+from training.models.metrics import describe, prediction_scorer
 from training.problems import CandidateFailed
 
 RMSE, MAE = "neg_root_mean_squared_error", "neg_mean_absolute_error"

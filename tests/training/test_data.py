@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
-from training.conf import Data, Read
-from training.data import features_and_target, fingerprint, load_table, read_table
+from training.config.conf import Data, Read
+from training.data.reading import features_and_target, fingerprint, load_table, read_table
+from training.data.validate import find_faults
 from training.problems import DataProblem
-from training.validate import find_faults
 
 HEADER = "Price,Other,Area,Class,Zone,Cellar,Id\n"
 ROWS = HEADER + "90.5,x,700,20,A,0,1\n120,y,,60,,30,2\n"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from training import draft as drafting
-from training.conf import Conf, Read, load_conf, tuned_file
-from training.data import load_table
-from training.draft import draft
+from training import draft_conf as drafting
+from training.config.conf import Conf, Read, load_conf, tuned_file
+from training.data.reading import load_table
+from training.data.validate import find_faults
+from training.draft_conf import draft
 from training.paths import ROOT
 from training.problems import DataProblem
-from training.validate import find_faults
 
 SMALL = "code,area,zone,note,price\n" + "".join(
     f"{row},{200 + 7 * row},{'north' if row % 3 else 'south'},seen by {row},{1000 + row**2}\n" for row in range(1, 41)

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
-from training.candidates import build_pipeline
-from training.data import features_and_target
-from training.effects import effect, explain, leading, typical_record
-from training.recipe import Candidate
+from training.config.recipe import Candidate
+from training.data.reading import features_and_target
+from training.judging.effects import effect, explain, leading, typical_record
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -16,15 +16,15 @@ from sklearn.tree import DecisionTreeRegressor
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
 from tests.helpers.broken_estimators import PredictsNaN
-from training import evaluate
-from training.bundle import draft_bundle, golden_requests
-from training.candidates import build_pipeline
-from training.conf import Candidate, Split
-from training.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.bundle.drafting import draft_bundle, golden_requests
+from training.config.conf import Candidate, Split
+from training.data.split import Parts, split_rows
 from training.finite import predict
-from training.outcome import held_out_predictions
+from training.judging.outcome import held_out_predictions
+from training.models import evaluate
+from training.models.candidates import build_pipeline
+from training.models.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
 from training.problems import CandidateFailed
-from training.split import Parts, split_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

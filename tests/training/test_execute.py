@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from papermill.parameterize import parameterize_path
 
-from training import execute
-from training.execute import Progress
+from training.graph import execute
+from training.graph.execute import Progress
 
 BAR = "\rre-splits:  30%|███       | 3/10 [02:00<04:40, 40.0s/it]"
 SHORT = "/tmp"  # noqa: S108 - nothing is written there

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
-from training import explore
-from training.validate import Finding
+from training.data import explore
+from training.data.validate import Finding
+from training.reporting import words_data
 
 
 def houses(**columns: list[Any]) -> tuple[pd.DataFrame, Contract]:
@@ -113,8 +114,8 @@ def test_leverage_is_the_diagonal_of_the_hat_matrix():
 def test_the_target_is_told_by_its_middle_and_its_tail(prices: list[float], shape: str):
     _, contract = houses(Area=[1], Price=[1])
 
-    assert shape in explore.tell_target(pd.Series(prices), contract)
-    assert explore.tell_target(pd.Series(range(1001)), contract) == (
+    assert shape in words_data.tell_target(pd.Series(prices), contract)
+    assert words_data.tell_target(pd.Series(range(1001)), contract) == (
         "Half of the 1,001 records lie below **500 USD**, nine in ten between 50 and 950; "
         "the distribution has no long tail."
     )
@@ -124,40 +125,40 @@ def test_missing_cells_are_counted_and_the_column_that_lacks_most_is_named():
     table, contract = houses(Zone=["A", "B", "A", "B"], Area=[1.0, 2.0, 3.0, 4.0], Price=[1, 2, 3, 4])
     gaps = table.assign(Area=[None, None, None, 4.0], Zone=[None, "B", "A", "B"])
 
-    assert "**No cell is missing** in 4 records" in explore.tell_missing(table, contract)
-    assert "**4 cells are missing**, most of them in Area (75.0%)" in explore.tell_missing(gaps, contract)
+    assert "**No cell is missing** in 4 records" in words_data.tell_missing(table, contract)
+    assert "**4 cells are missing**, most of them in Area (75.0%)" in words_data.tell_missing(gaps, contract)
 
 
 def test_the_strongest_and_the_weakest_feature_are_told():
-    told = explore.tell_drivers(pd.Series({"Area": 0.5, "Year": 0.25, "Zone": 0.01}))
+    told = words_data.tell_drivers(pd.Series({"Area": 0.5, "Year": 0.25, "Zone": 0.01}))
 
     assert "**Area** says most on its own (50%), then Year (25%); Zone says least (1%)" in told
-    assert "**Area** says most on its own (50%), then Area (50%)" in explore.tell_drivers(pd.Series({"Area": 0.5}))
+    assert "**Area** says most on its own (50%), then Area (50%)" in words_data.tell_drivers(pd.Series({"Area": 0.5}))
 
 
 def test_numbers_are_told_by_how_steadily_the_target_goes_with_them():
     table, contract = houses(Up=[1, 2, 3, 5], Down=[9, 4, 5, 1], Flat=[1, -1, -1, 1], Price=[1, 2, 3, 4])
     only_words, other = houses(Zone=["A", "B"], Price=[1, 2])
 
-    assert explore.tell_numbers(table, table["Price"], contract) == (
+    assert words_data.tell_numbers(table, table["Price"], contract) == (
         "Price rises most steadily with **Up** (rank correlation +1.00) and least with Flat (+0.00)."
     )
     down = table.drop(columns="Up")
     _, without = houses(**down.to_dict("list"))
-    assert "Price falls most steadily with **Down** (rank correlation -0.80)" in explore.tell_numbers(
+    assert "Price falls most steadily with **Down** (rank correlation -0.80)" in words_data.tell_numbers(
         down, down["Price"], without
     )
-    assert explore.tell_numbers(only_words, only_words["Price"], other) == "No feature is a number."
+    assert words_data.tell_numbers(only_words, only_words["Price"], other) == "No feature is a number."
 
 
 def test_categories_of_ten_records_or_more_are_compared():
     table, contract = houses(Zone=["A"] * 10 + ["B"] * 11 + ["C"] * 9, Price=[100] * 10 + [300] * 11 + [900] * 9)
     frame, y = explore.lenient_frame(table, contract)
 
-    assert explore.tell_category(frame, y, "Zone", contract) == (
+    assert words_data.tell_category(frame, y, "Zone", contract) == (
         "By **Zone**, the median runs from 100 USD (A) to 300 USD (B); smaller ones than 10 records left out."
     )
-    assert explore.tell_category(frame[:19], y[:19], "Zone", contract) == (
+    assert words_data.tell_category(frame[:19], y[:19], "Zone", contract) == (
         "No two categories of Zone have 10 records each to compare."
     )
 
@@ -165,15 +166,15 @@ def test_categories_of_ten_records_or_more_are_compared():
 def test_the_farthest_row_is_told():
     table, contract = houses(Area=[3, 4, 4, 4, 5, 5, 5, 6, 19, 16, 6], Price=list(range(11)))
 
-    told = explore.tell_odd(explore.odd_rows(table, contract, 5))
+    told = words_data.tell_odd(explore.odd_rows(table, contract, 5))
     assert told.startswith("The farthest is **row 9**: Area is 19 where the median is 5.")
-    assert explore.tell_odd(explore.odd_rows(table[:8], contract, 5)) == "No number stands far out."
+    assert words_data.tell_odd(explore.odd_rows(table[:8], contract, 5)) == "No number stands far out."
 
 
 def test_what_tames_the_strongest_row_is_told():
     values = {"plain": np.array([0.1, 0.9]), "scaled": np.array([0.3, 0.2]), "splines": np.array([0.1, 0.4])}
 
-    assert explore.tell_leverage(values) == (
+    assert words_data.tell_leverage(values) == (
         "With plain numbers the strongest row has a leverage of **0.90** of at most 1; "
         "the variant scaled brings the largest down to **0.30**."
     )
@@ -186,4 +187,4 @@ def test_what_tames_the_strongest_row_is_told():
      ([0, 1, 1, 2, 0, 0, 3], "**5 records are equal to another one** in features and target, in 2 sets.")],
 )  # fmt: skip
 def test_equal_records_are_counted_with_their_sets(alike: list[int], told: str):
-    assert explore.tell_equal(np.array(alike)).startswith(told)
+    assert words_data.tell_equal(np.array(alike)).startswith(told)

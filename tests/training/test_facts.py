@@ -12,10 +12,10 @@ import pytest
 from modelbundle.contract import Contract
 from modelbundle.contributions import Typical
 from modelbundle.intervals import Intervals
-from training import facts
-from training.compare import Choice, Ranked
-from training.metrics import describe
-from training.recipe import Candidate, Tuning
+from training.bundle import facts
+from training.config.recipe import Candidate, Tuning
+from training.judging.compare import Choice, Ranked
+from training.models.metrics import describe
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 RANKING = (

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions, Typical
-from training import plots_data, plots_result, plots_search, plots_why
-from training.audit import Audited
-from training.compare import Ranked
-from training.metrics import describe
-from training.plots import BLUE, GREY, ORANGE, short_number
-from training.recipe import Range
-from training.search import Found
+from training.config.recipe import Range
+from training.judging.audit import Audited
+from training.judging.compare import Ranked
+from training.models.metrics import describe
+from training.models.search import Found
+from training.reporting import plots_data, plots_result, plots_search, plots_why
+from training.reporting.plots import BLUE, GREY, ORANGE, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

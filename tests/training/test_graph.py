@@ -86,7 +86,7 @@ def test_a_changed_sentence_is_rendered_and_executes_nothing(project: Project):
 
 def test_a_changed_plotting_helper_refits_nothing(project: Project):
     fits, version = remembered_fits(project), project.version()
-    project.edit("lib/training/plots_why.py", "Which features does it rest on?", "What does it rest on?")
+    project.edit("lib/training/reporting/plots_why.py", "Which features does it rest on?", "What does it rest on?")
     done = project.run()
 
     assert "04_compare" in executed(done.stdout)
@@ -98,7 +98,7 @@ def test_a_changed_plotting_helper_refits_nothing(project: Project):
 @pytest.mark.slow
 def test_changed_fitting_code_fits_again(project: Project):
     fits = remembered_fits(project)
-    project.edit("lib/training/preprocess.py", "RARE_BELOW_ROWS = 10", "RARE_BELOW_ROWS = 12")
+    project.edit("lib/training/models/preprocess.py", "RARE_BELOW_ROWS = 10", "RARE_BELOW_ROWS = 12")
     done = project.run()
 
     assert {"02_preprocess", "03_train-svr", "04_compare"} <= executed(done.stdout)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 KILLED_AT_EACH_STEP = """
 import os, shutil, signal, sys
 from pathlib import Path
-from training import publish
+from training.bundle import publish
 draft, before, folder = map(Path, sys.argv[1:])
 publish.git_commit = lambda: "none"
 steps = {"open", "os.mkdir", "os.rename", "os.chmod", "os.remove", "os.rmdir", "shutil.rmtree"}

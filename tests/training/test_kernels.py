@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
-from training import kernels
+from training.graph import kernels
 from training.headless import environment
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_a_kernel_that_is_killed_is_noticed_and_so_is_one_whose_parent_is(tmp_pa
 STARTING = """
 import os, sys, time
 from ipykernel.kernelapp import IPKernelApp
-from training import kernels
+from training.graph import kernels
 IPKernelApp.launch_instance = lambda argv: (print("starts", flush=True), time.sleep(60))  # it takes its time
 parent = os.getpid()
 if child := os.fork():

@@ -12,12 +12,13 @@ import pytest
 from modelbundle.contributions import Contributions
 from tests.helpers.texts import TEXTS, Page, seen
 from tests.training.test_verdict import facts
-from training import explore, render, tables, wording, wording_search
-from training.markup import for_page, literal
-from training.metrics import Metric
-from training.recipe import Range
-from training.search import Found
-from training.verdict import verdict
+from training.config.recipe import Range
+from training.graph import render
+from training.models.metrics import Metric
+from training.models.search import Found
+from training.reporting import tables, words_data, words_result, words_search
+from training.reporting.markup import for_page, literal
+from training.reporting.verdict import verdict
 
 __all__ = ["facts"]
 
@@ -73,19 +74,19 @@ EFFECT = pd.DataFrame({"average": [1.0, 2.0], "low": [0.0, 1.0], "high": [2.0, 3
 FOUND = Found([{TEXT: 1.0}, {TEXT: 2.0}], [-2.0, -1.0], {TEXT: 0.5}, [TEXT])
 WORST = Contributions(2.0, 1.0, {TEXT: 1.0}, {TEXT: 1.0})
 SENTENCES = {
-    "failure": lambda: wording.tell_failure(f"its fit raised {TEXT}"),
-    "candidate": lambda: wording.tell_candidate(TEXT, {METRIC.scorer: [-1.0, -2.0]}, METRIC, 3.0),
-    "groups": lambda: wording.tell_groups(GROUPS, TEXT, TEXT),
-    "coverage": lambda: wording.tell_coverage({TEXT: GROUPS}, 0.9, 0.9, 0.9),
-    "importance": lambda: wording.tell_importance({TEXT: [1.0], f"{TEXT} too": [0.0]}, METRIC),
-    "effects": lambda: wording.tell_effects({TEXT: EFFECT}, TEXT),
-    "worst": lambda: wording.tell_worst(GROUPS, WORST, TEXT),
-    "learning": lambda: wording.tell_learning([10, 20], [[3.0, 2.0], [2.0, 1.0]], METRIC),
-    "search": lambda: wording_search.tell_search(TEXT, FOUND, METRIC),
-    "edges": lambda: wording_search.tell_edges(FOUND, {TEXT: Range(low=1, high=2)}),
-    "mattered": lambda: wording_search.tell_mattered(FOUND),
-    "blends": lambda: wording_search.tell_blends({TEXT: -1.0}, {(TEXT, TEXT): -1.0}, (TEXT, TEXT), METRIC),
-    "drivers": lambda: explore.tell_drivers(pd.Series([0.5, 0.2], index=[TEXT, f"{TEXT} too"])),
+    "failure": lambda: words_result.tell_failure(f"its fit raised {TEXT}"),
+    "candidate": lambda: words_result.tell_candidate(TEXT, {METRIC.scorer: [-1.0, -2.0]}, METRIC, 3.0),
+    "groups": lambda: words_result.tell_groups(GROUPS, TEXT, TEXT),
+    "coverage": lambda: words_result.tell_coverage({TEXT: GROUPS}, 0.9, 0.9, 0.9),
+    "importance": lambda: words_result.tell_importance({TEXT: [1.0], f"{TEXT} too": [0.0]}, METRIC),
+    "effects": lambda: words_result.tell_effects({TEXT: EFFECT}, TEXT),
+    "worst": lambda: words_result.tell_worst(GROUPS, WORST, TEXT),
+    "learning": lambda: words_result.tell_learning([10, 20], [[3.0, 2.0], [2.0, 1.0]], METRIC),
+    "search": lambda: words_search.tell_search(TEXT, FOUND, METRIC),
+    "edges": lambda: words_search.tell_edges(FOUND, {TEXT: Range(low=1, high=2)}),
+    "mattered": lambda: words_search.tell_mattered(FOUND),
+    "blends": lambda: words_search.tell_blends({TEXT: -1.0}, {(TEXT, TEXT): -1.0}, (TEXT, TEXT), METRIC),
+    "drivers": lambda: words_data.tell_drivers(pd.Series([0.5, 0.2], index=[TEXT, f"{TEXT} too"])),
 }
 
 

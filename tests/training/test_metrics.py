@@ -9,7 +9,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.metrics import get_scorer_names
 
 from modelbundle.amounts import amount
-from training.metrics import build_scorer, describe, usual_order
+from training.models.metrics import build_scorer, describe, usual_order
 from training.problems import ConfigProblem
 
 SHOWN = ["neg_root_mean_squared_error", "neg_root_mean_squared_log_error", "neg_mean_absolute_error", "r2"]

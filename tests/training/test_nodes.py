@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training import graph
-from training.conf import Conf, load_conf
+from training.config.conf import Conf, load_conf
+from training.graph import graph
 from training.problems import ConfigProblem
 
 

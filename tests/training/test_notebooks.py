@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from training.notebooks import code_digest, parameters, read_notebook, require_parameters, shown_digest, tags
+from training.graph.notebooks import code_digest, parameters, read_notebook, require_parameters, shown_digest, tags
 from training.problems import ConfigProblem, RunProblem
 from training.provenance import module_digest
 
@@ -24,17 +24,17 @@ def notebook(*cells: dict[str, Any]) -> dict[str, Any]:
 
 
 PROSE = cell("# Why?", "markdown")
-CODE = cell("from training import segments\nx = 1")
+CODE = cell("from training.judging import segments\nx = 1")
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        notebook(PROSE, cell("from training import segments\nx = 2")),
+        notebook(PROSE, cell("from training.judging import segments\nx = 2")),
         notebook(PROSE, cell(CODE["source"], "code", "hide-input")),
         notebook(PROSE, CODE, cell("y = 3")),
-        notebook(PROSE, cell("from training import segments"), cell("x = 1")),
-        notebook(PROSE, cell("from training import metrics\nx = 1")),
+        notebook(PROSE, cell("from training.judging import segments"), cell("x = 1")),
+        notebook(PROSE, cell("from training.models import metrics\nx = 1")),
     ],
 )
 def test_other_code_tags_or_cells_may_have_other_results(other: dict[str, Any]):
@@ -55,10 +55,14 @@ def test_prose_and_outputs_change_no_result_but_prose_is_shown():
 @pytest.mark.parametrize("before", ["%matplotlib inline\nx = (", "x = 1"])
 def test_a_module_that_any_cell_imports_counts_even_beside_a_magic(monkeypatch: pytest.MonkeyPatch, before: str):
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr("training.notebooks.module_digest", lambda *names: asked.append(names) or module_digest(*names))
-    code_digest(notebook(cell(before), cell("from training import segments"), cell("import modelbundle.amounts")))
+    monkeypatch.setattr(
+        "training.graph.notebooks.module_digest", lambda *names: asked.append(names) or module_digest(*names)
+    )
+    code_digest(
+        notebook(cell(before), cell("from training.judging import segments"), cell("import modelbundle.amounts"))
+    )
 
-    assert {name for names in asked for name in names} >= {"training.segments", "modelbundle.amounts"}
+    assert {name for names in asked for name in names} >= {"training.judging.segments", "modelbundle.amounts"}
 
 
 def test_a_saved_notebook_is_read_with_its_cells_as_text(tmp_path: Path):

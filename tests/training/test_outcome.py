@@ -8,10 +8,10 @@ import pytest
 
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions
-from training import outcome
-from training.compare import Choice, Ranked
-from training.evaluate import Curve
-from training.metrics import describe
+from training.judging import outcome
+from training.judging.compare import Choice, Ranked
+from training.models.evaluate import Curve
+from training.models.metrics import describe
 
 RMSE, R2 = "neg_root_mean_squared_error", "r2"
 USD, SHARE = describe(RMSE, "USD"), describe(R2, "USD")

@@ -20,12 +20,12 @@ from modelbundle import plan_models, plan_trees
 from modelbundle.frame import records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.conftest import ROOT
-from training.candidates import build_pipeline
-from training.conf import load_conf
-from training.data import features_and_target
-from training.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records, records_of
-from training.planning import describe
-from training.recipe import Candidate, Engineered
+from training.bundle.plan import describe
+from training.bundle.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records, records_of
+from training.config.conf import load_conf
+from training.config.recipe import Candidate, Engineered
+from training.data.reading import features_and_target
+from training.models.candidates import build_pipeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -327,7 +327,7 @@ def test_what_it_cannot_express_is_left_to_the_pickle_with_a_reason(
 def test_a_plan_that_answers_differently_is_not_used(
     table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ):
-    from training import plan_check
+    from training.bundle import plan_check
 
     def off(pipeline: Pipeline, contract: Contract) -> dict[str, Any]:
         description = describe(pipeline, contract)

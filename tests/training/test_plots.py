@@ -14,14 +14,14 @@ import pytest
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions, Typical
 from tests.helpers.texts import TEXTS
-from training import plots, plots_data, plots_result, plots_search, plots_why
-from training.audit import Audited
-from training.compare import Ranked
-from training.metrics import Metric
-from training.recipe import Range
-from training.render import _inline_svg
-from training.search import Found
-from training.style import INK
+from training.config.recipe import Range
+from training.graph.render import _inline_svg
+from training.judging.audit import Audited
+from training.judging.compare import Ranked
+from training.models.metrics import Metric
+from training.models.search import Found
+from training.reporting import plots, plots_data, plots_result, plots_search, plots_why
+from training.reporting.style import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ import pytest
 
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame, records_to_frame
-from training.candidates import build_pipeline
-from training.conf import Candidate, load_conf
-from training.explore import leverage
+from training.config.conf import Candidate, load_conf
+from training.data.explore import leverage
+from training.models.candidates import build_pipeline
+from training.models.preprocess import RARE_BELOW_ROWS, VARIANTS, build_preprocessing, describe, numbers_only
 from training.paths import ROOT
-from training.preprocess import RARE_BELOW_ROWS, VARIANTS, build_preprocessing, describe, numbers_only
 
 CONTRACT = load_conf("conf/house_prices.yaml").contract
 TABLE = pd.read_csv(ROOT / "data/house_prices.csv").head(400)

@@ -137,31 +137,34 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("file", "counts"),
     [
-        ("training/evaluate.py", True),
-        ("training/metrics.py", True),
+        ("training/models/evaluate.py", True),
+        ("training/models/metrics.py", True),
+        ("training/models/__init__.py", True),
         ("modelbundle/amounts.py", True),
         ("training/__init__.py", True),
-        ("training/conf.py", False),
-        ("training/split.py", False),
-        ("training/plots.py", False),
+        ("training/models/search.py", False),
+        ("training/config/conf.py", False),
+        ("training/data/__init__.py", False),
+        ("training/data/split.py", False),
+        ("training/reporting/plots.py", False),
     ],
 )
 def test_a_comment_throws_remembered_fits_away_only_where_fitting_runs_it(sources: Path, file: str, counts: bool):
-    before = module_digest("training.evaluate")
+    before = module_digest("training.models.evaluate")
     (sources / file).write_text((sources / file).read_text() + "# changed\n")
     forget()
 
-    assert (module_digest("training.evaluate") != before) == counts
+    assert (module_digest("training.models.evaluate") != before) == counts
 
 
 @pytest.mark.run
 def test_the_digest_of_fits_covers_every_module_that_fitting_loads():
-    code = "import sys, training.evaluate; print(*sys.modules)"
+    code = "import sys, training.models.evaluate; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name for name in done.stdout.split() if name.partition(".")[0] in provenance.SOURCES}
 
-    assert {"training.evaluate", "training.metrics"} <= loaded
-    assert loaded <= provenance.with_imports(["training.evaluate"])
+    assert {"training.models.evaluate", "training.models.metrics"} <= loaded
+    assert loaded <= provenance.with_imports(["training.models.evaluate"])
 
 
 def test_the_order_of_modules_leaves_the_digest(write: Callable):

@@ -11,9 +11,9 @@ import pytest
 from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
 from modelbundle.digests import digest_bytes
 from tests.training.conftest import write
+from training.bundle.publish import is_published, publish
+from training.bundle.registry import require_own
 from training.problems import RunProblem
-from training.publish import is_published, publish
-from training.registry import require_own
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,8 +19,8 @@ from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
 from tests.conftest import ROOT, copy_checkout
 from tests.modelbundle.conftest import write_bundle
-from training.bundle import draft_bundle
-from training.conf import load_conf
+from training.bundle.drafting import draft_bundle
+from training.config.conf import load_conf
 
 if TYPE_CHECKING:
     from tests.conftest import Project

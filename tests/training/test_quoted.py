@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import quoted
-from training.metrics import describe
+from training.judging import quoted
+from training.judging.quoted import quote
+from training.models.metrics import describe
 from training.problems import CandidateFailed
-from training.quoted import quote
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from training.recipe import Candidate, Engineered, Range, Searched
+from training.config.recipe import Candidate, Engineered, Range, Searched
 
 
 @pytest.mark.parametrize(

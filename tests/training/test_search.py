@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training import search
+from training.config.recipe import Candidate, Range
+from training.models import search
+from training.models.search import Found, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
-from training.recipe import Candidate, Range
-from training.search import Found, blend_scores, search_parameters, summary, try_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from training.segments import POOLED, by_band, by_category, coverage, median_error, widest_apart
+from training.judging.segments import POOLED, by_band, by_category, coverage, median_error, widest_apart
 
 
 def test_fifths_hold_as_many_records_each_and_are_named_by_their_ends():

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelbundle.digests import digest_bytes
-from training import session
-from training.conf import load_conf
+from training.config.conf import load_conf
+from training.graph import session
+from training.graph.session import Session
 from training.problems import ConfigProblem, RunProblem
-from training.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,10 @@ import pytest
 
 from modelbundle.digests import digest_bytes
 from tests.helpers.server import Server
-from training import fetch, source
-from training.conf import Data, load_conf
-from training.data import load_table
+from training import fetch
+from training.config.conf import Data, load_conf
+from training.data import source
+from training.data.reading import load_table
 from training.paths import ROOT
 from training.problems import DataProblem
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.conf import Split, load_conf
-from training.data import features_and_target, fingerprint, load_table
+from training.config.conf import Split, load_conf
+from training.data.reading import features_and_target, fingerprint, load_table
+from training.data.split import Parts, count_equal, equal_rows, put_aside, split_rows, training_rows_digest
 from training.problems import DataProblem
-from training.split import Parts, count_equal, equal_rows, put_aside, split_rows, training_rows_digest
 
 SPLIT = Split(holdout_fraction=0.2, folds=5, repeats=3, seed=0)
 

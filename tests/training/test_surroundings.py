@@ -168,7 +168,7 @@ def test_a_damaged_memory_costs_a_rerun_in_which_nothing_that_threads_share_is_c
 def test_a_draft_is_written_in_utf_8_whatever_the_terminal(tmp_path: Path):
     lines = ["größe;preis", *(f"{number}.5;{number * 7 % 60}" for number in range(60))]
     (tmp_path / "häuser.csv").write_text("\n".join(lines), encoding="utf-8")
-    command = [sys.executable, "-m", "training.draft", "häuser.csv", "--sep", ";", "--target", "preis"]
+    command = [sys.executable, "-m", "training.draft_conf", "häuser.csv", "--sep", ";", "--target", "preis"]
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
     )

@@ -17,9 +17,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from modelbundle.contract import Contract
-from training.candidates import build_pipeline
-from training.recipe import Candidate
-from training.tables import outline
+from training.config.recipe import Candidate
+from training.models.candidates import build_pipeline
+from training.reporting.tables import outline
 
 
 class NeedsShape(RegressorMixin, BaseEstimator):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from doit.exceptions import TaskFailed
 
-from training import tasks
-from training.conf import Conf, Download, load_conf
+from training.config.conf import Conf, Download, load_conf
+from training.graph import tasks
 from training.paths import ROOT
 from training.problems import DataProblem
 
@@ -132,7 +132,7 @@ def test_a_name_that_does_not_exist_fails_the_check_with_its_sentence(
 def test_a_page_is_rendered_again_when_the_prose_the_look_or_the_pages_change(
     conf: Conf, decides: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from training import render
+    from training.graph import render
 
     (tmp_path / "partials").mkdir()
     (tmp_path / "partials/head.j2").write_text("one")

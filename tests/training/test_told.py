@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelbundle.digests import digest_bytes
-from training import check, graph, run
-from training.conf import load_conf
+from training import run
+from training.config.conf import load_conf
+from training.graph import graph
+from training.models import check
 from training.problems import RunProblem
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from training.conf import load_conf
-from training.metrics import describe
+from training.config.conf import load_conf
+from training.config.recipe import Candidate, Range, Searched, Tuning
+from training.models.metrics import describe
+from training.models.search import Found, best_blend, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
-from training.recipe import Candidate, Range, Searched, Tuning
-from training.search import Found, best_blend, blend_scores, search_parameters, summary, try_each
-from training.wording_search import tell_search, tuning_table
+from training.reporting.words_search import tell_search, tuning_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +32,9 @@ def ridge(alpha: float, space: Range) -> Candidate:
 
 @pytest.fixture
 def searched_with(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch: pytest.MonkeyPatch):
-    from training import evaluate
-    from training.candidates import builder
-    from training.data import features_and_target
+    from training.data.reading import features_and_target
+    from training.models import evaluate
+    from training.models.candidates import builder
 
     monkeypatch.setattr(evaluate, "CACHE", tmp_path)
     X, y = features_and_target(table, contract)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from training import tuned
-from training.recipe import Candidate
+from training.config.recipe import Candidate
+from training.graph import write_tuned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +38,12 @@ BLEND = {
 
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: dict[str, Any], **candidates: Any) -> str:
     conf = SimpleNamespace(candidates={name: Candidate(**each) for name, each in candidates.items()}, name="x")
-    monkeypatch.setattr(tuned, "runs_folder", lambda _: tmp_path)
-    monkeypatch.setattr(tuned, "tuned_file", lambda path: tmp_path / f"{path}.tuned")
+    monkeypatch.setattr(write_tuned, "runs_folder", lambda _: tmp_path)
+    monkeypatch.setattr(write_tuned, "tuned_file", lambda path: tmp_path / f"{path}.tuned")
     for node, result in results.items():
         (tmp_path / node).mkdir()
         (tmp_path / node / "results.json").write_text(json.dumps(result))
-    tuned.write_tuned(conf, "yours.yaml")
+    write_tuned.write_tuned(conf, "yours.yaml")
     return (tmp_path / "yours.yaml.tuned").read_text()
 
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from modelbundle.bundle import current_folder, load_bundle
-from training.conf import load_conf
-from training.split import split_rows
+from training.config.conf import load_conf
+from training.data.split import split_rows
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,7 +33,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Draft a configuration for a table, change it, and run it; the problem is called `mine`."""
     table.to_csv(project.folder / "data/mine.csv", index=False)
-    drafted = project.python("-m", "training.draft", "data/mine.csv", "--target", target)
+    drafted = project.python("-m", "training.draft_conf", "data/mine.csv", "--target", target)
     assert drafted.returncode == 0, drafted.stderr
     conf = yaml.safe_load(drafted.stdout) | QUICK | changes
     conf["split"] |= {"folds": 3, "repeats": 2} | (split or {})

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Column, Contract
+from training.data.validate import find_faults, find_leaks, require_sound
 from training.problems import DataProblem
-from training.validate import find_faults, find_leaks, require_sound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

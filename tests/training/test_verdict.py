@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
-from training.facts import _beaten
-from training.metrics import describe
-from training.model_card import model_card
-from training.verdict import verdict, worse_than_nothing
+from training.bundle.facts import _beaten
+from training.models.metrics import describe
+from training.reporting.model_card import model_card
+from training.reporting.verdict import verdict, worse_than_nothing
 
 RMSE = "neg_root_mean_squared_error"
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from modelbundle.contributions import Contributions
-from training import wording, wording_search
-from training.compare import Choice
-from training.metrics import describe
-from training.recipe import Range, Tuning
-from training.search import Found
-from training.segments import POOLED
+from training.config.recipe import Range, Tuning
+from training.judging.compare import Choice
+from training.judging.segments import POOLED
+from training.models.metrics import describe
+from training.models.search import Found
+from training.reporting import words_result, words_search
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 
@@ -21,20 +21,20 @@ RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 def test_a_candidate_is_told_by_its_folds_beside_the_median_target():
     scores = {RMSE.scorer: [-100.0, -300.0], R2.scorer: [0.5, 0.75]}
 
-    assert wording.tell_candidate("ridge", scores, RMSE, 1000.0) == (
+    assert words_result.tell_candidate("ridge", scores, RMSE, 1000.0) == (
         "Over 2 folds ridge has a mean RMSE of **200 USD**, 20% of the median target; "
         "it ranges from 100 USD to 300 USD."
     )
-    assert "of the median target" not in wording.tell_candidate("ridge", scores, R2, 1000.0), "a share of what?"
-    assert "of the median target" not in wording.tell_candidate("ridge", scores, RMSE, 0.0)
-    assert "0.6250**; it ranges from 0.5000 to 0.7500" in wording.tell_candidate("ridge", scores, R2, 1000.0)
+    assert "of the median target" not in words_result.tell_candidate("ridge", scores, R2, 1000.0), "a share of what?"
+    assert "of the median target" not in words_result.tell_candidate("ridge", scores, RMSE, 0.0)
+    assert "0.6250**; it ranges from 0.5000 to 0.7500" in words_result.tell_candidate("ridge", scores, R2, 1000.0)
 
 
 def test_a_chosen_blend_is_told_with_its_members():
     choice = Choice("mix", (), "its RMSE is best.")
 
-    assert wording.tell_choice(choice, []) == "**mix** is chosen: its RMSE is best."
-    assert wording.tell_choice(choice, ["svr", "ridge"]).startswith(
+    assert words_result.tell_choice(choice, []) == "**mix** is chosen: its RMSE is best."
+    assert words_result.tell_choice(choice, ["svr", "ridge"]).startswith(
         "**mix** is chosen: its RMSE is best. It is the average"
     )
 
@@ -49,17 +49,17 @@ def test_the_largest_and_the_smallest_error_are_told_without_the_rare_ones():
     pooled = pd.concat([table, groups(pooled=(9000, 3)).set_axis([POOLED])])
 
     for each in (table, pooled):
-        assert wording.tell_groups(each, "Zone", "USD") == (
+        assert words_result.tell_groups(each, "Zone", "USD") == (
             "By Zone, the median error is largest for **A** (300 USD, 40 records) "
             "and smallest for **B** (100 USD, 2,000 records)."
         )
-    assert POOLED in wording.tell_groups(groups(pooled=(9000, 3)).set_axis([POOLED]), "Zone", "USD")
+    assert POOLED in words_result.tell_groups(groups(pooled=(9000, 3)).set_axis([POOLED]), "Zone", "USD")
 
 
 def test_residuals_are_told_by_their_middle_and_what_is_within_a_tenth():
     lines = pd.DataFrame({"actual": [100.0, 100.0, 100.0, -100.0], "predicted": [110.0, 90.0, 150.0, -300.0]})
 
-    assert wording.tell_residuals(lines, "USD") == (
+    assert words_result.tell_residuals(lines, "USD") == (
         "Half of the errors are below **30 USD**; 50% of the predictions are within 10 % of the truth. "
         "The median error is +0 USD (above zero: too high)."
     )
@@ -73,7 +73,9 @@ def kept(**shares: tuple[float, int]) -> pd.DataFrame:
 
 def test_intervals_are_told_by_their_coverage_and_where_they_hold_fewest():
     zones = pd.concat([kept(A=(0.91, 50), B=(0.804, 1200)), kept(x=(0.1, 2)).set_axis([POOLED])])
-    told = wording.tell_coverage({"fifth": kept(low=(0.9, 600), high=(0.9, 652)), "Zone": zones}, 0.897, 0.887, 0.9)
+    told = words_result.tell_coverage(
+        {"fifth": kept(low=(0.9, 600), high=(0.9, 652)), "Zone": zones}, 0.897, 0.887, 0.9
+    )
 
     assert told == (
         "The 90 % intervals hold **89.7 %** of the true values on the folds and **88.7 %** on the hold-out. "
@@ -85,37 +87,37 @@ def test_intervals_are_told_by_their_coverage_and_where_they_hold_fewest():
     ("level", "records", "few"), [(0.75, 2, True), (0.75, 3, False), (0.9, 8, True), (0.9, 9, False), (0.95, 18, True)]
 )
 def test_too_few_records_to_carry_the_level_are_told(level: float, records: int, few: bool):
-    told = wording.tell_coverage({"fifth": kept(all=(0.9, records))}, 0.9, 0.9, level)
+    told = words_result.tell_coverage({"fifth": kept(all=(0.9, records))}, 0.9, 0.9, level)
 
     assert (f" {records} records are too few to promise that much." in told) is few
 
 
 def test_importance_names_the_first_and_those_that_hardly_matter():
     losses = {"Area": [300.0, 100.0], "Year": [50.0, 0.0], "Zone": [10.0, -1.0], "Age": [5.0, 1.0]}
-    told = wording.tell_importance(losses, RMSE)
+    told = words_result.tell_importance(losses, RMSE)
 
     assert told.startswith(
         "With **Area** shuffled the RMSE is worse by **200 USD**. "
         "In at least one fold nothing was lost without Year and Zone. "
     )
-    assert "In at least one fold" not in wording.tell_importance({"Area": [1.0, 2.0]}, RMSE)
+    assert "In at least one fold" not in words_result.tell_importance({"Area": [1.0, 2.0]}, RMSE)
 
 
 def test_effects_are_told_by_the_range_that_they_cover():
     area = pd.DataFrame({"average": [100.0, 300.0, 200.0], "low": 0.0, "high": 0.0})
-    told = wording.tell_effects({"Area": area, "Flat": area[:0], "Year": area / 2}, "USD")
+    told = words_result.tell_effects({"Area": area, "Flat": area[:0], "Year": area / 2}, "USD")
 
     assert told.startswith(
         "Over their values the average prediction runs: **Area** 100 to 300 USD and **Year** 50 to 150 USD. "
     )
-    assert wording.tell_effects({"Flat": area[:0]}, "USD") == ""
+    assert words_result.tell_effects({"Flat": area[:0]}, "USD") == ""
 
 
 def test_the_worst_case_is_told_by_the_two_parts_that_moved_it_most():
     each = Contributions(0.0, 800.0, {}, {"Area": 100.0, "Year": -300.0, "Zone": 200.0})
     table = pd.DataFrame(index=pd.Index([7, 8], name="Id"))
 
-    assert wording.tell_worst(table, each, "USD").startswith(
+    assert words_result.tell_worst(table, each, "USD").startswith(
         "For Id **7** moved most, from the typical record's 800 USD: Year -300 USD and Zone +200 USD. "
     )
 
@@ -133,7 +135,7 @@ def test_the_worst_case_is_told_by_the_two_parts_that_moved_it_most():
     ],
 )  # fmt: skip
 def test_what_more_data_would_bring_is_told_by_the_last_step(metric: Any, values: list[list[float]], told: str):
-    said = wording.tell_learning([50, 100, 1000][-len(values) :], values, metric)
+    said = words_result.tell_learning([50, 100, 1000][-len(values) :], values, metric)
 
     assert said == (told if len(values) == 1 else f"From 100 to 1,000 rows {told}")
 
@@ -148,7 +150,7 @@ def found(**changes: Any) -> Found:
 
 def test_a_space_is_told_parameter_by_parameter():
     space = {"C": Range(low=0.5, high=100, log=True), "depth": Range(low=1, high=9), "kind": ["a", None]}
-    table = wording_search.space_table(space)
+    table = words_search.space_table(space)
 
     assert table.loc["C"].tolist() == ["0.5 to 100", "by ratio"]
     assert table.loc["depth"].tolist() == ["1 to 9", "evenly"]
@@ -156,28 +158,28 @@ def test_a_space_is_told_parameter_by_parameter():
 
 
 def test_the_best_sets_of_candidates_come_first():
-    table = wording_search.scores_table({("a", "b"): -300.0, ("a",): -100.0, ("b", "b"): -200.0}, RMSE, 2)
+    table = words_search.scores_table({("a", "b"): -300.0, ("a",): -100.0, ("b", "b"): -200.0}, RMSE, 2)
 
     assert table["RMSE, mean over folds"].to_dict() == {"a": "100 USD", "b + b": "200 USD"}
 
 
 def test_a_search_is_told_by_what_it_gained():
-    assert wording_search.tell_search("svr", found(), RMSE) == (
+    assert words_search.tell_search("svr", found(), RMSE) == (
         "From 300 USD with the present setting to **100 USD** in trial 2 of 3: C 3.0."
     )
-    assert wording_search.tell_search("svr", found(scores=[-1.0, -2.0, -3.0]), RMSE).startswith(
+    assert words_search.tell_search("svr", found(scores=[-1.0, -2.0, -3.0]), RMSE).startswith(
         "None of 3 trials beat the present setting of svr: **1 USD**"
     )
 
 
 def test_a_best_value_at_an_edge_asks_for_a_wider_range():
-    assert "**inside** the space" in wording_search.tell_edges(found(), {})
-    assert wording_search.tell_edges(found(at_edge=["C"]), {}).startswith("**C (3) lies at the edge** of its range")
+    assert "**inside** the space" in words_search.tell_edges(found(), {})
+    assert words_search.tell_edges(found(at_edge=["C"]), {}).startswith("**C (3) lies at the edge** of its range")
 
 
 def test_what_mattered_most_is_told():
-    assert wording_search.tell_mattered(found()) == "Too few trials to tell what mattered."
-    assert wording_search.tell_mattered(found(mattered={"C": 0.75, "gamma": 0.25})) == (
+    assert words_search.tell_mattered(found()) == "Too few trials to tell what mattered."
+    assert words_search.tell_mattered(found(mattered={"C": 0.75, "gamma": 0.25})) == (
         "**C** mattered most: it explains 75% of the differences between trials."
     )
 
@@ -185,7 +187,7 @@ def test_what_mattered_most_is_told():
 def test_the_chosen_blend_stands_beside_the_best_and_the_best_alone():
     scores = {("a", "b"): -90.0, ("a", "c"): -95.0}
 
-    assert wording_search.tell_blends({"a": -150.0, "b": -120.0, "c": -200.0}, scores, ("a", "c"), RMSE) == (
+    assert words_search.tell_blends({"a": -150.0, "b": -120.0, "c": -200.0}, scores, ("a", "c"), RMSE) == (
         "**a + c** is chosen, with 95 USD; the best blend of all has 90 USD, the best candidate alone, b, 120 USD."
     )
 
@@ -208,25 +210,25 @@ TUNING = Tuning.model_validate(
 def test_without_a_search_it_says_that_none_was_made():
     searched = {"settings": 60, "blends": 0, "on_these_rows": True}
 
-    assert wording_search.tell_tuning(None, searched, ["svr"]).startswith("No search was made")
-    assert wording_search.tell_tuning(TUNING, None, ["svr"]).startswith("No search was made")
+    assert words_search.tell_tuning(None, searched, ["svr"]).startswith("No search was made")
+    assert words_search.tell_tuning(TUNING, None, ["svr"]).startswith("No search was made")
 
 
 def test_a_search_is_told_with_its_edges_and_whether_on_these_rows():
     searched = {"settings": 1060, "blends": 1500, "on_these_rows": True}
-    told = wording_search.tell_tuning(TUNING, searched, ["svr", "ridge"])
+    told = words_search.tell_tuning(TUNING, searched, ["svr", "ridge"])
 
     assert "`make tune` tried 1,060 settings and 1,500 blends on the folds." in told
     assert "a better value may lie: C of svr." in told
     assert "other rows" not in told
-    other = wording_search.tell_tuning(TUNING, searched | {"blends": 0, "on_these_rows": False}, ["ridge"])
+    other = words_search.tell_tuning(TUNING, searched | {"blends": 0, "on_these_rows": False}, ["ridge"])
     assert "tried 1,060 settings on the folds" in other
     assert "edge" not in other
     assert "**The search saw other rows than those that train now**" in other
 
 
 def test_the_table_of_a_search_has_a_row_for_each_candidate_that_there_still_is():
-    table = wording_search.tuning_table(TUNING, ["svr", "ridge"])
+    table = words_search.tuning_table(TUNING, ["svr", "ridge"])
 
     assert table.loc["svr"].tolist() == [40, "300", "200", "C (80%)", "C"]
     assert table.loc["ridge"].tolist() == [20, "250", "240", "", "none"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from training.config.yaml_reading import read_yaml
 from training.problems import ConfigProblem
-from training.yaml_reading import read_yaml
 
 
 @pytest.mark.parametrize(

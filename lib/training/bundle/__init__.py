@@ -1,0 +1,1 @@
+"""Bundle out: manifest, plan, pickles and golden answers, published whole; imports judging and below."""

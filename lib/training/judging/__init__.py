@@ -1,0 +1,1 @@
+"""Which candidate is best and how good it is: comparison, quoted error, intervals, audit; imports models and below."""

@@ -1,0 +1,169 @@
+"""The comparison: ranking, paired differences, ties and the choice, computed from the candidates' recorded results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from training.problems import CandidateFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from training.config.recipe import Candidate
+    from training.data.split import Fold
+    from training.models.metrics import Metric
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One candidate in the ranking, by the deciding metric; values as people read them, spread over the folds.
+
+    difference, low and high say how much worse it is than the winner on the same folds (below zero: better), with
+    the 95 % interval. A tie is an interval that holds zero.
+    """
+
+    name: str
+    baseline: bool
+    failed: str | None = None
+    mean: float | None = None
+    spread: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    beats_baseline: bool = False
+
+    @property
+    def ties_with_winner(self) -> bool:
+        """Whether the folds cannot tell it from the winner."""
+        return self.low is not None and self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The winner, the whole ranking (best mean first, failed last) and the reason in words."""
+
+    winner: str
+    ranking: tuple[Ranked, ...]
+    reason: str
+
+
+def with_failed_members(
+    results: Mapping[str, Mapping[str, Any]], candidates: Mapping[str, Candidate]
+) -> dict[str, Mapping[str, Any]]:
+    """The results, with every blend failed that has a member that failed alone.
+
+    An average may hide a prediction beyond all bounds, and then be served where it hides nothing.
+    """
+    found: dict[str, Mapping[str, Any]] = dict(results)
+    for name, candidate in candidates.items():
+        bad = [member for member in candidate.members if results[member]["failed"] is not None]
+        if bad and results[name]["failed"] is None:
+            found[name] = {**results[name], "failed": f"its member {bad[0]} failed: {results[bad[0]]['failed']}"}
+    return found
+
+
+def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, folds: Sequence[Fold]) -> Choice:
+    """Rank the candidates and choose the winner by the configured rule.
+
+    results: name -> recorded result of 03_train, simplest first, all on the same folds.
+    Baselines, failed candidates and those that do not beat every baseline cannot win.
+    Raises CandidateFailed if none is left.
+    """
+    scores = {
+        name: np.asarray(result["scores"][metric.scorer])
+        for name, result in results.items()
+        if result["failed"] is None
+    }
+    baselines = [scores[name].mean() for name in scores if results[name]["baseline"]]
+    if not baselines:
+        raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
+    able = [name for name in scores if not results[name]["baseline"] and scores[name].mean() > max(baselines)]
+    failures = [f"{name}: {result['failed']}" for name, result in results.items() if result["failed"] is not None]
+    if not able and len(failures) + len(baselines) == len(results):
+        raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
+    if not able:
+        known = {name: float(each.mean()) for name, each in scores.items()}
+        first, strict = (
+            max((name for name in known if results[name]["baseline"] == kind), key=known.get) for kind in (False, True)
+        )
+        raise CandidateFailed(
+            f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing: over the folds "
+            f"the best, {first}, has {metric.text(metric.value(known[first]))}, and {strict}, which knows no features, "
+            f"{metric.text(metric.value(known[strict]))}. "
+            "Look at the contract's columns, the candidates and their preprocessing in conf/"
+        )
+    best = max(able, key=lambda name: scores[name].mean())
+    winner = best
+    if rule == "simplest_within_one_standard_error":
+        limit = scores[best].mean() - scores[best].std(ddof=1) / np.sqrt(len(folds))
+        winner = next(name for name in results if name in able and scores[name].mean() >= limit)
+    ranking = []
+    for name, result in results.items():
+        if result["failed"] is not None:
+            ranking.append(Ranked(name, result["baseline"], failed=result["failed"]))
+            continue
+        difference, low, high = paired_difference(scores[winner] - scores[name], folds)
+        ranking.append(
+            Ranked(
+                name,
+                result["baseline"],
+                mean=metric.value(float(scores[name].mean())),
+                spread=float(scores[name].std(ddof=1)),
+                difference=difference,
+                low=low,
+                high=high,
+                beats_baseline=name in able,
+            )
+        )
+    ranking.sort(key=lambda entry: -scores[entry.name].mean() if entry.name in scores else np.inf)
+    return Choice(winner, tuple(ranking), _reason(winner, best, ranking, metric, rule))
+
+
+def paired_difference(differences: np.ndarray, folds: Sequence[Fold]) -> tuple[float, float, float]:
+    """Mean of the folds' paired differences, with its corrected 95 % interval.
+
+    Folds share rows, so their differences are not independent; the variance is widened by the ratio of scored to
+    fitted rows: Nadeau and Bengio (2003), "Inference for the generalization error", Machine Learning 52.
+    """
+    count = len(differences)
+    mean = float(differences.mean())
+    ratio = np.mean([len(fold["score"]) / len(fold["fit"]) for fold in folds])
+    error = np.sqrt(differences.var(ddof=1) * (1 / count + ratio))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
+    return mean, mean - half, mean + half
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as a sentence does: `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), *names[-1:]] if len(names) > 1 else names)
+
+
+def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, rule: str) -> str:
+    entries = {entry.name: entry for entry in ranking}
+    mean = metric.text(entries[winner].mean)
+    if winner == best:
+        extreme = "lowest" if metric.lower_is_better else "highest"
+        reason = f"{winner} has the {extreme} mean {metric.label} over the folds, {mean}"
+        if rule != "best_mean":
+            reason += ", and no simpler candidate comes within one standard error of it"
+    else:
+        reason = (
+            f"{winner} is the simplest candidate within one standard error of the best mean {metric.label} "
+            f"({mean} against {metric.text(entries[best].mean)} of {best})"
+        )
+    ties = [entry.name for entry in ranking if entry.name != winner and entry.ties_with_winner and not entry.baseline]
+    better = [entry.name for entry in ranking if entry.high is not None and entry.high < 0]
+    if better:
+        reason += f". On these folds {listed(better)} is better by more than chance, and less simple"
+    if ties:
+        return f"{reason}. The folds cannot tell it from {listed(ties)}: call that a tie."
+    rivals = [entry for entry in ranking if entry.name != winner and not entry.baseline and entry.failed is None]
+    if better or not rivals:
+        return f"{reason}."
+    return f"{reason}. Its lead over every other candidate is more than chance between folds."

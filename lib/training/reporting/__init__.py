@@ -1,0 +1,1 @@
+"""What a report shows: tables, sentences, pictures, verdict, model card; imports judging and below."""

@@ -1,0 +1,108 @@
+"""The pictures of the data: for 01_eda and 02_preprocess."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from training.reporting.plots import BLUE, NARROW, ORANGE, WIDE, finished, new_axes, short_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from modelbundle.contract import Contract
+
+
+def target_histogram(table: pd.DataFrame, contract: Contract) -> Figure:
+    """Show how the target is distributed; table: one row per record."""
+    values = pd.to_numeric(table[contract.target], errors="coerce").dropna()
+    axes = new_axes(f"How is {contract.target} distributed?", WIDE)
+    axes.hist(values, bins=40, color=BLUE)
+    axes.axvline(values.median(), color=ORANGE, label=f"median {values.median():,.0f} {contract.unit}")
+    axes.set(xlabel=contract.label(contract.target), ylabel=f"records (of {len(values):,})")
+    axes.legend()
+    return finished(axes, x_thousands=True)
+
+
+def missing_cells(table: pd.DataFrame, contract: Contract) -> Figure:
+    """Show the share of missing cells of each column."""
+    share = table[list(contract.columns)].isna().mean().mul(100).iloc[::-1]
+    axes = new_axes("Which cells are missing?", (5.6, 0.9 + 0.26 * len(share)))
+    axes.barh(share.index, share, color=BLUE)
+    axes.set(xlabel=f"missing cells (% of {len(table):,} records)", xlim=(0, max(5, share.max() * 1.1)))
+    return finished(axes)
+
+
+def drivers(strength: pd.Series, rows: int, target: str) -> Figure:
+    """Show how much of the target's variation each feature explains alone; strength: shares 0-1, largest first."""
+    strength = strength.iloc[::-1]
+    axes = new_axes(f"What drives {target}?", (5.6, 0.9 + 0.3 * len(strength)))
+    axes.barh(strength.index, strength * 100, color=BLUE)
+    axes.set(xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None))
+    return finished(axes)
+
+
+def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> Figure:
+    """Show the target over each numeric feature, one small picture each."""
+    names = contract.numeric
+    figure, grid = plt.subplots(
+        -(-len(names) // 2), 2, figsize=(6.4, 2.4 * -(-len(names) // 2)), sharey=True, squeeze=False
+    )
+    for axes, name in zip(grid.flat, names, strict=False):
+        axes.scatter(frame[name], y, s=5, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
+        axes.set_xlabel(contract.label(name))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(FuncFormatter(short_number))
+        axes.xaxis.set_major_formatter(FuncFormatter(short_number))
+    for axes in grid[:, 0]:
+        axes.set_ylabel(contract.label(contract.target))
+    for axes in list(grid.flat)[len(names) :]:
+        axes.remove()
+    title = f"How does {contract.target} change with each number? ({len(y):,} records)"
+    figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
+    figure.tight_layout()
+    return figure
+
+
+def categories(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract, most: int = 12) -> Figure:
+    """Show the target's median and middle half for each category of one feature, the commonest `most` of them."""
+    groups = y.groupby(frame[name])
+    kept = groups.size().nlargest(most).index
+    table = groups.quantile([0.25, 0.5, 0.75]).unstack().loc[kept].sort_values(0.5)
+    labels = [f"{label} ({groups.size()[label]:,})" for label in table.index]
+    axes = new_axes(f"What does {name} say about {contract.target}?", (5.6, 1.1 + 0.27 * len(table)))
+    axes.hlines(labels, table[0.25], table[0.75], color=BLUE, linewidth=5, alpha=0.5, label="middle half")
+    axes.plot(table[0.5], labels, "o", color=ORANGE, label="median")
+    axes.set(xlabel=contract.label(contract.target), ylabel=f"{name} (records)")
+    axes.legend(loc="lower right")
+    return finished(axes, x_thousands=True)
+
+
+def leverage(values: Mapping[str, np.ndarray]) -> Figure:
+    """Show the pull of the single strongest row under each preprocessing; values: leverage per row, 0-1."""
+    names = list(values)[::-1]
+    axes = new_axes("How hard can one row pull a linear model?", NARROW)
+    axes.barh(names, [values[name].max() for name in names], color=BLUE)
+    for name in names:
+        axes.plot(np.median(values[name]), name, "|", color=ORANGE, markersize=14, markeredgewidth=2)
+    rows = len(values[names[0]])
+    axes.set(xlabel=f"largest leverage of {rows:,} rows (0-1; orange: median)", xlim=(0, 1.05))
+    return finished(axes)
+
+
+def split_targets(y: pd.Series, parts: Mapping[str, Sequence[int]], contract: Contract) -> Figure:
+    """Show that the hold-out looks like the training part: cumulative shares of the target."""
+    axes = new_axes("Does the hold-out look like the rest?", WIDE)
+    for (name, rows), colour in zip(parts.items(), (BLUE, ORANGE), strict=True):
+        values = np.sort(y.iloc[rows])
+        share = np.arange(1, len(values) + 1) / len(values) * 100
+        axes.step(values, share, color=colour, label=f"{name} ({len(values):,})")
+    axes.set(xlabel=contract.label(contract.target), ylabel="records at or below (%)")
+    axes.legend()
+    return finished(axes, x_thousands=True)

@@ -1,0 +1,148 @@
+"""The outcome in sentences of Markdown: what 03_train and 04_compare say below their figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modelbundle.amounts import amount, between, percent
+from training.judging.compare import listed
+from training.judging.segments import POOLED
+from training.reporting.markup import literal, literal_metric
+from training.reporting.verdict import composed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from modelbundle.contributions import Contributions
+    from training.judging.compare import Choice
+    from training.models.metrics import Metric
+
+
+def tell_failure(reason: str | None) -> str:
+    """One sentence on why a candidate could not be scored; none if it could."""
+    return f"**It failed:** {literal(reason)}" if reason else ""
+
+
+def tell_candidate(name: str, scores: Mapping[str, Sequence[float]], metric: Metric, typical: float) -> str:
+    """One sentence on one candidate; typical: the median of the target, to judge the error by."""
+    name, metric = literal(name), literal_metric(metric)
+    values = np.array([metric.value(score) for score in scores[metric.scorer]])
+    share = f", {values.mean() / typical:.0%} of the median target" if metric.unit and typical > 0 else ""
+    return (
+        f"Over {len(values)} folds {name} has a mean {metric.label} of **{metric.text(values.mean())}**{share}; "
+        f"it ranges from {metric.text(values.min())} to {metric.text(values.max())}."
+    )
+
+
+def tell_choice(choice: Choice, members: Sequence[str]) -> str:
+    """One sentence on the choice, and one on what a blend is made of; members: of the winner, if it is a blend."""
+    made = f" It is the average of {literal(composed_of(members))}, on the scale that they learn on." if members else ""
+    return f"**{literal(choice.winner)}** is chosen: {literal(choice.reason)}{made}"
+
+
+def tell_groups(errors: pd.DataFrame, what: str, unit: str) -> str:
+    """One sentence on where the error is largest and smallest."""
+    errors = errors.drop(index=POOLED, errors="ignore") if len(errors) > 1 else errors
+    high, low = errors["median_error"].idxmax(), errors["median_error"].idxmin()
+    unit = literal(unit)
+    return (
+        f"By {literal(what)}, the median error is largest for **{literal(high)}** "
+        f"({amount(errors.at[high, 'median_error'], unit)}, {errors.at[high, 'rows']:,} records) and smallest for "
+        f"**{literal(low)}** ({amount(errors.at[low, 'median_error'], unit)}, {errors.at[low, 'rows']:,} records)."
+    )
+
+
+def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
+    """One sentence on the errors' middle and their tails."""
+    error = predictions["predicted"] - predictions["actual"]
+    unit = literal(unit)
+    within = (error.abs() / predictions["actual"].abs().clip(lower=1e-12) <= 0.1).mean()
+    return (
+        f"Half of the errors are below **{amount(error.abs().median(), unit)}**; {within:.0%} of the predictions "
+        "are within 10 % of the truth. "
+        f"The median error is {amount(error.median(), unit, signed=True)} (above zero: too high)."
+    )
+
+
+def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float, level: float) -> str:
+    """One sentence on the intervals over all records, and one on the group where they hold fewest.
+
+    kept: kind of group -> segments.coverage's table; folds, holdout: shares inside, 0-1.
+    """
+    kind, group, share, rows = min(
+        (
+            (kind, group, row["coverage"], row["rows"])
+            for kind, table in kept.items()
+            for group, row in table.drop(index=POOLED, errors="ignore").iterrows()
+        ),
+        key=lambda item: item[2],
+    )
+    records = next(iter(kept.values()))["rows"].sum()
+    fewest = round(level / (1 - level), 9)  # 0.9 / (1 - 0.9) is a little more than 9
+    few = f" {records:,.0f} records are too few to promise that much." if records < fewest else ""
+    return (
+        f"The {percent(level)} intervals hold **{percent(folds)}** of the true values on the folds and "
+        f"**{percent(holdout)}** on the hold-out. They hold fewest for {literal(kind)} **{literal(group)}** "
+        f"({percent(round(share, 2))}, {rows:,.0f} records).{few}"
+    )
+
+
+def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -> str:
+    """One sentence on the feature that matters most, and one on those that hardly do; importance: may be empty."""
+    metric = literal_metric(metric)
+    if not importance:
+        return (
+            f"The {metric.label} of shuffled records could not be computed, so what each feature is worth is not known."
+        )
+    means = {name: float(np.mean(losses)) for name, losses in importance.items()}
+    first = max(means, key=means.get)
+    idle = [name for name, losses in importance.items() if min(losses) <= 0]
+    return (
+        f"With **{literal(first)}** shuffled the {metric.label} is worse by **{metric.text(means[first])}**. "
+        + (f"In at least one fold nothing was lost without {literal(listed(idle))}. " if idle else "")
+        + "Features that go together stand in for each other, so each looks less important than both."
+    )
+
+
+def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
+    """One sentence per feature on the range that its effect covers; lines: feature -> effects.effect's table."""
+    unit = literal(unit)
+    told = [f"**{literal(name)}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
+    if not told:
+        return ""
+    return f"Over their values the average prediction runs: {listed(told)}. Shade and bars hold the middle 80 %."
+
+
+def _ends(table: pd.DataFrame) -> tuple[float, float]:
+    return float(table["average"].min()), float(table["average"].max())
+
+
+def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
+    """One sentence on what made the prediction for the worst case; table: as outcome.worst_cases makes it."""
+    leading = sorted(explained.amounts, key=lambda name: -abs(explained.amounts[name]))[:2]
+    added = listed([f"{name} {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
+    return (
+        f"For {literal(table.index.name)} **{literal(table.index[0])}** moved most, from the typical record's "
+        f"{amount(explained.typical, literal(unit))}: {literal(added)}. "
+        "This tells what the model made of the features, not what they cause."
+    )
+
+
+def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric, failed: str = "") -> str:
+    """One sentence on what more data would bring; failed: why some of the sizes are left out."""
+    if failed:
+        told = tell_learning(rows, values, metric)
+        return f"**Some sizes could not be scored**, and are left out ({literal(failed)}). {told}"
+    metric = literal_metric(metric)
+    means = [float(np.mean(folds)) for folds in values]
+    if len(means) < 2:
+        return "One size of training set says nothing about more data."
+    better = np.subtract(values[-2], values[-1]) * (1 if metric.lower_is_better else -1)
+    chance = float(np.std(better, ddof=1)) / np.sqrt(len(better))
+    more = "is still helped by" if better.mean() > 2 * chance else "changed by no more than chance between folds:"
+    gain = better.mean()
+    return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."

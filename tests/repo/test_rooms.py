@@ -1,0 +1,115 @@
+"""The rooms of our packages: which may import which, no circles, and no folder that one loses one's way in."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+from training import provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGES = {"training": ROOT / "lib/training", "modelbundle": ROOT / "lib/modelbundle", "app": ROOT / "app"}
+# Each floor's rooms may import those of the floors below it; "" is the ground, what lies beside the rooms.
+FLOORS = {
+    "training": [("",), ("config",), ("data",), ("models",), ("judging",), ("reporting", "bundle"), ("graph",)],
+    "modelbundle": [("",)],
+    "app": [("",)],
+}
+# They begin something: they import what they need, and nobody imports them.
+VERBS = {"training.run", "training.fetch", "training.report", "training.draft_conf"}
+MOST_MODULES = 14
+
+
+@pytest.fixture(autouse=True)
+def app_too(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Digests are of two packages, and look for imports in no other."""
+    monkeypatch.setattr(provenance, "SOURCES", PACKAGES)
+    return
+
+
+def imports(package: str, folder: Path) -> dict[str, set[str]]:
+    """Each module of a package, and the modules of the package that it imports when it runs."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = (package, *path.relative_to(folder).with_suffix("").parts)
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        above = name if is_package else name.rpartition(".")[0]
+        found[name] = provenance.imported_modules(path.read_text(encoding="utf-8"), above) - {name}
+    return {name: those & set(found) - {package} for name, those in found.items()}
+
+
+def upwards(package: str, found: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """The imports of another room that does not lie below, and of what nobody is to import."""
+    height = {name: number for number, floor in enumerate(FLOORS[package]) for name in floor}
+    rooms = {name: next((part for part in name.split(".")[1:2] if part in height), "") for name in found}
+    wrong = []
+    for name, those in found.items():
+        for each in those:
+            is_other = rooms[name] != rooms[each] and name not in VERBS
+            if each in VERBS or (is_other and height[rooms[each]] >= height[rooms[name]]):
+                wrong.append((name, each))
+    return wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_import_those_below_them(package: str):
+    assert not upwards(package, imports(package, PACKAGES[package]))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_leads_back_to_where_it_began(package: str):
+    TopologicalSorter(imports(package, PACKAGES[package])).prepare()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_has_its_floor_and_says_what_it_is_for(package: str):
+    rooms = {path.parent.name: path for path in PACKAGES[package].glob("*/__init__.py")}
+
+    assert {"", *rooms} == {name for floor in FLOORS[package] for name in floor}
+    for path in rooms.values():
+        assert "; imports " in ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_holds_more_modules_than_one_overlooks(package: str):
+    for folder in {path.parent for path in PACKAGES[package].rglob("*.py")}:
+        assert len(list(folder.glob("*.py"))) <= MOST_MODULES, folder
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("data/table.py", "from training.models import metrics"),
+        ("data/table.py", "def later():\n    from training.graph.graph import x"),
+        ("bundle/plan.py", "from training.reporting import plots"),
+        ("paths.py", "from training.config.conf import load_conf"),
+        ("graph/tasks.py", "from training import run"),
+    ],
+)
+def test_an_import_upwards_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, source: str):
+    folder = tmp_path / "training"
+    for name in ("models/metrics", "graph/graph", "reporting/plots", "config/conf", "run"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.py").write_text("x = 1\n")
+    (folder / module).parent.mkdir(exist_ok=True)
+    (folder / module).write_text(source)
+    monkeypatch.setattr(provenance, "SOURCES", {"training": folder})
+
+    assert upwards("training", imports("training", folder))
+
+
+def test_a_circle_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.py").write_text(f"def later():\n    from training import {other}\n")
+    monkeypatch.setattr(provenance, "SOURCES", {"training": tmp_path})
+
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports("training", tmp_path)).prepare()
