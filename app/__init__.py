@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g, make_response, request
 from werkzeug.exceptions import HTTPException
 
-from app import access, body, follow, pages, predict, proxies, status
+from app.people import pages
 from app.problems import MEDIA_TYPE, Problem, http_problem, problem_response
+from app.programs import predict
+from app.server import body, proxies
 from app.settings import read_settings
+from app.standing import follow, status
+from app.watching import access
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -45,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     process that calls follow.start(app), as each worker does, the app serves what the registry names later.
     """
     settings = settings or read_settings()
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None, template_folder="people/templates")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_RECORDS"] = settings.max_records
     app.config["RELEASE"] = settings.release

@@ -27,8 +27,9 @@ if _counts:
 from joblib import cpu_count  # noqa: E402 - it knows of a container's share of the processors
 from prometheus_client import multiprocess  # noqa: E402
 
-from app import access, follow  # noqa: E402
 from app.settings import read_settings  # noqa: E402
+from app.standing import follow  # noqa: E402
+from app.watching import access  # noqa: E402
 
 _settings = read_settings()
 # before the app is loaded, which writes there whether it is ready
@@ -38,7 +39,7 @@ wsgi_app = "app:create_app()"
 bind = f"{_settings.host}:{_settings.port}"
 # Measured by benchmarks/server.py: one process a processor.
 workers = _settings.workers or cpu_count()
-worker_class = "app.worker.Worker"
+worker_class = "app.server.worker.Worker"
 # The first bundle is verified and loaded once; workers start in a moment and share its memory. Each loads later ones.
 preload_app = True
 timeout = 30  # seconds without a sign of life until a worker is replaced

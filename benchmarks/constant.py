@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from flask import current_app, request
 
 from app import create_app
-from app.answers import answer, answer_document
-from app.reading import json_batch, read_json
-from app.service import service
+from app.programs.answers import answer, answer_document
+from app.programs.reading import json_batch, read_json
+from app.programs.service import service
 
 if TYPE_CHECKING:
     from flask import Flask, Response

@@ -25,7 +25,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-CHOSEN = ("app.worker.Worker", 2, 1)  # worker class, workers, and gunicorn's threads where the class has any
+CHOSEN = ("app.server.worker.Worker", 2, 1)  # worker class, workers, and gunicorn's threads where the class has any
 SIDES = [CHOSEN, *((CHOSEN[0], workers, 1) for workers in (1, 3, 4)), ("sync", 2, 1), ("gthread", 2, 8)]
 LOADS = {"1 kept": (1, ""), "8 kept": (8, ""), "32 kept": (32, ""), "8 new": (8, "close")}
 LUA = """

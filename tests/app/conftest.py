@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from app import create_app
-from app.service import load_service
+from app.programs.service import load_service
 from app.settings import Settings
 from modelbundle.bundle import current_folder, load_bundle
 from tests.helpers.serving import free_port, serving
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
-    from app.service import Service
+    from app.programs.service import Service
     from tests.conftest import Project
 
 from tests.helpers.asking import wait_for, workers

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 from app import create_app
-from app.answers import MAX_FAULTS, answer, rounded
 from app.problems import Problem
-from app.reading import json_batch
+from app.programs.answers import MAX_FAULTS, answer, rounded
+from app.programs.reading import json_batch
 from app.settings import Settings
 from modelbundle.contract import Contract
 from modelbundle.intervals import Intervals
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
-    from app.service import Service
+    from app.programs.service import Service
 
 # The price is the area and 9; training saw areas from 0 to 19.
 RECORD = {"Zone": "RL", "Class": 60, "Area": 3.5}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.checks import Fault, faults_of, reading_types, record_type, sound
+from app.programs.checks import Fault, faults_of, reading_types, record_type, sound
 from modelbundle.contract import Contract
 
 PRICE = {"role": "target", "kind": "numeric"}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.connection import FREE_CHUNKS
-from app.gateway import FEW, FEW_BYTES, Request
+from app.server.connection import FREE_CHUNKS
+from app.server.gateway import FEW, FEW_BYTES, Request
 from tests.app.conftest import MOST_BYTES
 from tests.helpers.asking import PROBLEM, connected, counts, head, logged, rest_of
 

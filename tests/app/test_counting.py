@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import counting
-from app.counting import Counts
+from app.watching import counting
+from app.watching.counting import Counts
 from tests.helpers.asking import ask, counts, logged, wait_for, workers
 from tests.helpers.serving import free_port, serving
 

@@ -14,8 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from app import create_app
-from app.checks import record_type
-from app.explain import MAX_EXPLAINED
+from app.programs.checks import record_type
+from app.programs.explain import MAX_EXPLAINED
 from app.settings import Settings
 from modelbundle.contract import Contract
 from tests.helpers.registry import TYPICAL

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from app.asking import MAX_ROWS
-from app.explain import MAX_EXPLAINED, explanation
-from app.rounding import rounded, shared_out
+from app.programs.asking import MAX_ROWS
+from app.programs.explain import MAX_EXPLAINED, explanation
+from app.programs.rounding import rounded, shared_out
 from modelbundle.contract import Contract
 from modelbundle.contributions import Contributions, Typical
 from tests.app.conftest import client_of, publish
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
-    from app.service import Service
+    from app.programs.service import Service
 
 Record = dict[str, Any]
 FEATURES = ["Zone", "Class", "Area", "Age"]
@@ -318,7 +318,7 @@ def test_nothing_is_predicted_twice_and_not_too_much_at_once(service: Service):
 
 def test_many_features_are_explained_a_few_records_at_a_time(service: Service, monkeypatch: pytest.MonkeyPatch):
     client, formula = standing_in(service)
-    monkeypatch.setattr("app.asking.MAX_ROWS", 50)
+    monkeypatch.setattr("app.programs.asking.MAX_ROWS", 50)
     sent = [RECORD | {"Area": 1000 + number} for number in range(10)]
     entries = predictions(post(client, sent))
 

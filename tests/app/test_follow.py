@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app import create_app, follow
-from app.follow import Following
-from app.service import service
+from app import create_app
+from app.programs.service import service
 from app.settings import Settings
+from app.standing import follow
+from app.standing.follow import Following
 from tests.helpers.registry import RECORD, REQUESTS, add, alone_it_answers, ask, damaged, point
 from tests.modelbundle.test_tampering import flip_last_byte
 
@@ -46,7 +47,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[dict[str
         caplog.clear()
         return [line for line in told if "event" in line]
 
-    with caplog.at_level("INFO", "app.access"):
+    with caplog.at_level("INFO", "app.watching.access"):
         yield lines
 
 

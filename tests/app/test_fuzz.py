@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app import create_app
-from app.checks import sound
-from app.reading import CHARSETS
+from app.programs.checks import sound
+from app.programs.reading import CHARSETS
 from app.settings import Settings
 from modelbundle.bundle import load_bundle
 
@@ -377,7 +377,7 @@ def test_it_does_not_matter_which_way_a_body_is_read(app: Flask, counts: dict[st
     def ask(body: bytes, query: str) -> None:
         found = []
         for way in (watched, careful):
-            monkeypatch.setattr("app.predict.sound", way)
+            monkeypatch.setattr("app.programs.predict.sound", way)
             answer = client.post(f"/predict{query}", data=body, content_type="application/json")
             told = json.loads(answer.text)
             told.pop("request_id", None)

@@ -292,7 +292,7 @@ def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any
 
 
 def test_a_line_of_the_log_tells_when(client: FlaskClient, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level("INFO", "app.access"):
+    with caplog.at_level("INFO", "app.watching.access"):
         client.get("/healthz")
     line = json.loads(caplog.messages[-1])
 

@@ -63,7 +63,7 @@ def client(tmp_path: Path, **settings: str) -> FlaskClient:
 def test_a_proxy_is_believed_if_its_address_is_trusted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, peer: str, trusted: str, believed: bool
 ):
-    caplog.set_level("INFO", "app.access")
+    caplog.set_level("INFO", "app.watching.access")
     page = client(tmp_path, trusted_proxies=trusted).get(
         "/docs", headers=FORWARDED, environ_overrides={"REMOTE_ADDR": peer}
     )
@@ -75,7 +75,7 @@ def test_a_proxy_is_believed_if_its_address_is_trusted(
 
 def test_of_a_chain_of_proxies_the_nearest_ones_word_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """What stands before it may be of the client's own making."""
-    caplog.set_level("INFO", "app.access")
+    caplog.set_level("INFO", "app.watching.access")
     forwarded = {"X-Forwarded-For": "1.1.1.1, 203.0.113.9"}
     client(tmp_path, trusted_proxies="127.0.0.1").get("/healthz", headers=forwarded)
 

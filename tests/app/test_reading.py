@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.checks import faults_of, record_type
 from app.problems import Problem
-from app.reading import cells_to_record, csv_batch, json_batch, mlflow_batch, read_json
+from app.programs.checks import faults_of, record_type
+from app.programs.reading import cells_to_record, csv_batch, json_batch, mlflow_batch, read_json
 from modelbundle.cells import MISSING
 from modelbundle.contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.reading import Batch
+    from app.programs.reading import Batch
 
 CONTRACT = Contract.model_validate(
     {

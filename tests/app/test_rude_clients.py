@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.worker import MOST_CONNECTIONS
+from app.server.worker import MOST_CONNECTIONS
 from tests.app.conftest import MOST_BYTES, SECONDS
 from tests.helpers.asking import ask, connected, counts, head, logged, rest_of, wait_for, workers
 from tests.helpers.serving import free_port, serving

@@ -78,7 +78,7 @@ def test_a_tampered_bundle_is_not_served_and_the_reason_is_told(
         set_trap(folder, marker)
     tamper(folder)
 
-    with caplog.at_level("INFO", "app.access"):
+    with caplog.at_level("INFO", "app.watching.access"):
         client = create_app(Settings(models=models)).test_client()
 
     assert client.get("/healthz").status_code == 200

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gunicorn.config import Config
 
-from app import connection, create_app, worker
+from app import create_app
+from app.server import connection, worker
+from app.server.worker import Worker
 from app.settings import Settings
-from app.worker import Worker
 from tests.app.test_connection import ALLOWED, REFUSED, next_answer, whole
 from tests.helpers.asking import JSON, ask, connected, head, rest_of, wait_for
 from tests.helpers.registry import RECORD, add, point

@@ -34,7 +34,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_a_change_in_the_app_neither_installs_nor_trains_again(checkout: Path):
-    with (checkout / "app/pages.py").open("a") as file:
+    with (checkout / "app/people/pages.py").open("a") as file:
         file.write("# changed\n")
 
     done = build(checkout, "--tag=house-prices-changed")

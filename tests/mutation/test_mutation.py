@@ -69,7 +69,7 @@ def test_types_docstrings_and_words_for_people_are_passed_by(source: str):
 
 
 def test_a_turned_file_differs_in_one_place_and_can_be_compiled():
-    for path in [ROOT / "lib/training/judging/outcome.py", ROOT / "app/follow.py"]:
+    for path in [ROOT / "lib/training/judging/outcome.py", ROOT / "app/standing/follow.py"]:
         source = path.read_text(encoding="utf-8")
         plain = ast.unparse(ast.parse(source)).splitlines()
         found = mutations(path.name, source)
@@ -98,7 +98,11 @@ def test_a_seed_draws_the_same_sample_and_each_kind_as_often():
     assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(
         ["arithmetic", "comparison", "condition", "constant", "result"], 10
     )
-    assert {mutation.path for mutation in drawn} == {"app/access.py", "app/answers.py", "app/asking.py"}
+    assert {mutation.path for mutation in drawn} == {
+        "app/watching/access.py",
+        "app/programs/answers.py",
+        "app/programs/asking.py",
+    }
 
 
 def test_every_excuse_is_for_something_that_can_be_turned_and_says_why():

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.answers import answer
-from app.reading import json_batch
-from app.service import load_service
+from app.programs.answers import answer
+from app.programs.reading import json_batch
+from app.programs.service import load_service
 from modelbundle.bundle import BundleProblem, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame

@@ -19,16 +19,16 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app import counting
 from app.problems import Problem
+from app.watching import counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prometheus_client.metrics_core import Metric
 
-    from app.answers import Answer
-    from app.service import Service
+    from app.programs.answers import Answer
+    from app.programs.service import Service
 
 # As far as REQUEST_SECONDS may go.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 300, 900, 3600)

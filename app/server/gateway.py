@@ -13,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from app.environ import BEGUN, LATER, REFUSAL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
     from app.problems import Problem
 
-# By these names the app finds what WSGI has none for: why to refuse, when it began, what is told once it has ended.
-REFUSAL, BEGUN, LATER = "app.refusal", "app.begun", "app.later"
 SAME_FOR_ALL = {
     "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr, "wsgi.multithread": True,
     "wsgi.multiprocess": True, "wsgi.run_once": False, "SCRIPT_NAME": "",

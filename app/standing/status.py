@@ -7,9 +7,9 @@ from typing import Any
 from flask import Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app import metrics
-from app.openapi import openapi_document
-from app.service import service
+from app.programs.openapi import openapi_document
+from app.programs.service import service
+from app.watching import metrics
 
 
 def healthz() -> Any:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from app.checks import Fault, fault, known_names, shown
 from app.problems import Problem
+from app.programs.checks import Fault, fault, known_names, shown
 from modelbundle.cells import NUMBER, column_names, doubled
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import g, request
 
-from app import metrics
-from app.gateway import BEGUN, LATER
+from app.environ import BEGUN, LATER
+from app.watching import metrics
 
 if TYPE_CHECKING:
     from flask import Flask, Response
 
-    from app.gateway import Request
+    from app.server.gateway import Request
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 HEADERS = {
@@ -35,7 +35,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-log = logging.getLogger("app.access")
+log = logging.getLogger("app.watching.access")
 
 
 def watch(app: Flask) -> None:

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from app import access, counting, metrics
-from app.service import load_service
+from app.programs.service import load_service
+from app.watching import access, counting, metrics
 from modelbundle.bundle import PLAN, VERIFIED_FILES, BundleProblem
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from app.service import Service
+    from app.programs.service import Service
     from app.settings import Settings
     from modelbundle.bundle import Bundle
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, g, request
 from pydantic_core import PydanticSerializationError, to_json
 
-from app import metrics
-from app.answers import answer, answer_document, answer_table
-from app.checks import sound
 from app.problems import Problem
-from app.reading import check_size, csv_batch, in_order, json_batch, lines_batch, mlflow_batch, read_json
-from app.service import service
+from app.programs.answers import answer, answer_document, answer_table
+from app.programs.checks import sound
+from app.programs.reading import check_size, csv_batch, in_order, json_batch, lines_batch, mlflow_batch, read_json
+from app.programs.service import service
+from app.watching import metrics
 
 if TYPE_CHECKING:
-    from app.answers import Answer
-    from app.reading import Batch
-    from app.service import Service
+    from app.programs.answers import Answer
+    from app.programs.reading import Batch
+    from app.programs.service import Service
     from modelbundle.bundle import Bundle
 
 

@@ -14,14 +14,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.utils import safe_join
 
 import modelbundle
-from app.answers import answer_table
-from app.checks import escaped, expected, known_names
-from app.explain import reasons
-from app.openapi import openapi_document
-from app.predict import answered
 from app.problems import Problem
-from app.reading import Batch, cells_to_record, csv_batch
-from app.service import Service, service
+from app.programs.answers import answer_table
+from app.programs.checks import escaped, expected, known_names
+from app.programs.explain import reasons
+from app.programs.openapi import openapi_document
+from app.programs.predict import answered
+from app.programs.reading import Batch, cells_to_record, csv_batch
+from app.programs.service import Service, service
 from modelbundle.amounts import amount, percent, plain
 from modelbundle.cells import category
 from modelbundle.digests import digest_bytes
@@ -29,7 +29,7 @@ from modelbundle.digests import digest_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.explain import Reasons
+    from app.programs.explain import Reasons
     from modelbundle.contract import Column
 
 STATIC = Path(__file__).parent / "static"

@@ -7,19 +7,19 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from app.asking import explanations, predictions
-from app.checks import escaped, fault, faults_of, near_miss, shown
-from app.explain import check_explainable, explanation
 from app.problems import Problem, refused
-from app.rounding import rounded
+from app.programs.asking import explanations, predictions
+from app.programs.checks import escaped, fault, faults_of, near_miss, shown
+from app.programs.explain import check_explainable, explanation
+from app.programs.rounding import rounded
 from modelbundle.amounts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.checks import Fault
-    from app.reading import Batch
-    from app.service import Service
+    from app.programs.checks import Fault
+    from app.programs.reading import Batch
+    from app.programs.service import Service
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Column, Contract
     from modelbundle.contributions import Contributions

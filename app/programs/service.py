@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 
-from app.answers import usual_values
-from app.checks import reading_types, record_type
 from app.problems import Problem
+from app.programs.answers import usual_values
+from app.programs.checks import reading_types, record_type
 from modelbundle.bundle import current_folder, load_bundle
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from app.checks import Record
+    from app.programs.checks import Record
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 

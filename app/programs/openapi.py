@@ -7,16 +7,16 @@ import io
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from app.answers import answer, answer_document, answer_table
-from app.explain import MAX_EXPLAINED
 from app.problems import MEDIA_TYPE, Problem
-from app.reading import csv_batch, json_batch
-from app.schemas import OBJECT, STRING, members, ref, schemas
+from app.programs.answers import answer, answer_document, answer_table
+from app.programs.explain import MAX_EXPLAINED
+from app.programs.reading import csv_batch, json_batch
+from app.programs.schemas import OBJECT, STRING, members, ref, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from app.service import Service
+    from app.programs.service import Service
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 

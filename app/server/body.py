@@ -8,7 +8,7 @@ import zlib
 
 from flask import current_app, request
 
-from app.gateway import REFUSAL
+from app.environ import REFUSAL
 from app.problems import Problem, too_large
 
 MAX_FIELDS = 10_000  # of a form

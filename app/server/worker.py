@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers import base
 
-from app import metrics
-from app.connection import Connection
-from app.gateway import answer, environ_of
+from app.server.connection import Connection
+from app.server.gateway import answer, environ_of
 from app.settings import read_settings
+from app.watching import metrics
 
 if TYPE_CHECKING:
-    from app.gateway import Request
+    from app.server.gateway import Request
 
 LOOK_SECONDS = 0.5
 MOST_CONNECTIONS = 900  # below the usual limit of 1024 open files

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from app.access import tell_broken_off
-from app.gateway import Request
 from app.problems import Problem, too_large
+from app.server.gateway import Request
+from app.watching.access import tell_broken_off
 
 if TYPE_CHECKING:
-    from app.worker import Worker
+    from app.server.worker import Worker
 
 LINE_BYTES, HEAD_BYTES, HEADERS = 8190, 65_536, 100
 PIECE_BYTES, HEAD_PIECE_BYTES = 16_384, 2048  # looked at in one go, in a body and else: many requests may come together

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.problems import Problem
-from app.rounding import digits_of, rounded, shared_out
+from app.programs.rounding import digits_of, rounded, shared_out
 from modelbundle.amounts import plain
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.answers import WARNINGS
+from app.programs.answers import WARNINGS
 
 if TYPE_CHECKING:
-    from app.service import Service
+    from app.programs.service import Service
 
 STRING, NUMBER, OBJECT = {"type": "string"}, {"type": "number"}, {"type": "object"}
 

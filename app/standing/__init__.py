@@ -1,0 +1,1 @@
+"""Which model is served, and whether it is ready: for operators; imports programs and below."""
