@@ -49,6 +49,27 @@ def answer(
         check_explainable(len(batch.records), service.bundle)
     if not batch.records:
         raise refused([fault("", "at least one record", "none")], 1)
+    good, faults = _parted(batch, service, partial=partial, strict=strict)
+    answers = {}
+    asked = _asked(list(good.values()), service.bundle, explain=explain)
+    for (number, record), (value, reasons) in zip(good.items(), asked, strict=True):
+        interval = _interval(value, service.bundle)
+        if lacking := _lacking(value, reasons, interval):
+            faults[number] = [fault(batch.pointers[number], *lacking)]
+            continue
+        warnings = _warnings(record, service, suggest=number < MAX_SUGGESTED_RECORDS)
+        answers[number] = _priced(record, value, reasons, interval, service) | {"warnings": warnings}
+    if faults and not partial:
+        raise _refused(faults)
+    for number, found in faults.items():
+        answers[number] = _identified(batch.records[number], service.contract) | {"errors": found}
+    return [answers[number] for number in range(len(batch.records))]
+
+
+def _parted(
+    batch: Batch, service: Service, *, partial: bool, strict: bool
+) -> tuple[dict[int, dict[str, Any]], dict[int, list[Fault]]]:
+    """The records to price, as the contract reads them, and the faults of the others, by number."""
     faults = {} if batch.sound else _all_faults(batch, service)
     if faults and not (partial or strict):
         raise _refused(faults)
@@ -58,23 +79,9 @@ def answer(
     if strict:
         faults = dict(sorted((faults | _strange(good, batch.pointers, service)).items()))
         good = {number: record for number, record in good.items() if number not in faults}
-        if faults and not partial:
-            raise _refused(faults)
-    asked = dict(zip(good, _asked(list(good.values()), service.bundle, explain=explain), strict=True))
-    answers = []
-    for number, record in enumerate(batch.records):
-        if number in asked:
-            value, reasons = asked[number]
-            interval = _interval(value, service.bundle)
-            if not (lacking := _lacking(value, reasons, interval)):
-                warnings = _warnings(good[number], service, suggest=number < MAX_SUGGESTED_RECORDS)
-                answers.append(_priced(good[number], value, reasons, interval, service) | {"warnings": warnings})
-                continue
-            faults[number] = [fault(batch.pointers[number], *lacking)]
-        answers.append(_identified(record, service.contract) | {"errors": faults[number]})
     if faults and not partial:
         raise _refused(faults)
-    return answers
+    return good, faults
 
 
 def _refused(faults: dict[int, list[Fault]]) -> Problem:

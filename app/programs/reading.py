@@ -34,6 +34,7 @@ CHARSETS = {
     "windows-1252": "cp1252",
     "utf-16": "utf-16",
 }
+NO_CSV = "The body is not CSV"
 MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
 MLFLOW_UNUSED = ("params", "signature_name")
 
@@ -105,37 +106,11 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
     Without a header the columns are in the contract's order, with the identifier first if there are so many.
     Raises Problem 415 for an unknown charset, 413 for too many records, 400 for what cannot be read as a table.
     """
-    if charset.lower() not in CHARSETS:
-        raise Problem(
-            415, "Unsupported media type", f"expected a charset of {', '.join(CHARSETS)}; got {charset!r:.80}"
-        )
-    title = "The body is not CSV"
-    try:
-        text = body.decode(CHARSETS[charset.lower()])
-        text, comma = _delimited(text)
-        for separator in (comma, "\n", "\r"):
-            check_size(text, contract, 2 * most, separator)  # spreadsheets write empty columns and lines
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
-        # read no further than to know that there are too many
-        rows = list(islice(filter(None, reader), most + 2))
-    except UnicodeDecodeError as error:
-        raise Problem(400, title, f"byte {error.start:,} is not {charset}: say charset=... or save as UTF-8") from None
-    except csv.Error as error:
-        raise Problem(400, title, str(error)) from None
-    if not rows:
-        raise Problem(400, title, "expected a header with the names of the columns; got an empty file")
+    rows, comma = _rows(body, contract, most, charset)
     if not has_header:
         names = known_names(contract)
         rows.insert(0, list(names if len(rows[0]) == len(names) else contract.features))
-    header = column_names(rows[0])
-    looks_like_data = any(map(NUMBER.fullmatch, header)) or len(header) == len(contract.features)
-    if looks_like_data and not set(header) & {*known_names(contract), contract.target}:
-        told = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
-        raise Problem(400, title, f"a header is needed: the first line names no column of the model; or {told}")
-    if twice := doubled(header):
-        raise Problem(400, title, f"names stand twice in the header: {shown(', '.join(twice))}")
-    if len(header) == 1 and ";" in header[0] and comma == ",":
-        raise Problem(400, title, "expected commas between the columns; got semicolons")
+    header = _header(rows[0], contract, comma)
     _limit(len(rows) - 1, most)
     records, faults = [], {}
     width = max((place for place, name in enumerate(header, 1) if name), default=len(header))
@@ -144,6 +119,41 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
             faults[number] = fault(f"/{number}", f"{len(header)} cells, as the header has", f"{len(row)} cells")
         records.append(cells_to_record(zip(header, row, strict=False), contract))
     return _batch(records, most, faults=faults, table=[[name.strip() for name in rows[0]], *rows[1:]])
+
+
+def _rows(body: bytes, contract: Contract, most: int, charset: str) -> tuple[list[list[str]], str]:
+    """The rows of text, with one more than may be, and what stands between the columns."""
+    if charset.lower() not in CHARSETS:
+        raise Problem(
+            415, "Unsupported media type", f"expected a charset of {', '.join(CHARSETS)}; got {charset!r:.80}"
+        )
+    try:
+        text, comma = _delimited(body.decode(CHARSETS[charset.lower()]))
+        for separator in (comma, "\n", "\r"):
+            check_size(text, contract, 2 * most, separator)  # spreadsheets write empty columns and lines
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+        rows = list(islice(filter(None, reader), most + 2))
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start:,} is not {charset}: say charset=... or save as UTF-8"
+        raise Problem(400, NO_CSV, detail) from None
+    except csv.Error as error:
+        raise Problem(400, NO_CSV, str(error)) from None
+    if not rows:
+        raise Problem(400, NO_CSV, "expected a header with the names of the columns; got an empty file")
+    return rows, comma
+
+
+def _header(row: list[str], contract: Contract, comma: str) -> list[str]:
+    header = column_names(row)
+    looks_like_data = any(map(NUMBER.fullmatch, header)) or len(header) == len(contract.features)
+    if looks_like_data and not set(header) & {*known_names(contract), contract.target}:
+        told = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
+        raise Problem(400, NO_CSV, f"a header is needed: the first line names no column of the model; or {told}")
+    if twice := doubled(header):
+        raise Problem(400, NO_CSV, f"names stand twice in the header: {shown(', '.join(twice))}")
+    if len(header) == 1 and ";" in header[0] and comma == ",":
+        raise Problem(400, NO_CSV, "expected commas between the columns; got semicolons")
+    return header
 
 
 def _delimited(text: str) -> tuple[str, str]:

@@ -116,6 +116,18 @@ class Conf(Strict):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Conf:
+        self._require_good_candidates()
+        self._require_known_factors()
+        target = self.contract.columns[self.contract.target]
+        if self.target_transform == "log" and not (target.minimum is not None and target.minimum > 0):
+            raise ValueError(
+                f"target_transform: log needs a positive target: give {self.contract.target} a minimum above 0"
+            )
+        if bad := [fraction for fraction in self.learning_curve if not 0 < fraction <= 1]:
+            raise ValueError(f"learning_curve: {bad[0]} is not a share of the rows, above 0 and at most 1")
+        return self
+
+    def _require_good_candidates(self) -> None:
         if not any(candidate.baseline for candidate in self.candidates.values()):
             raise ValueError("candidates: none has baseline: true; the others are measured against one")
         if all(candidate.baseline for candidate in self.candidates.values()):
@@ -126,15 +138,6 @@ class Conf(Strict):
             for member in candidate.members:
                 if member not in self.candidates or self.candidates[member].members:
                     raise ValueError(f"candidates.{name}.members: {member!r} is no candidate, or itself a blend")
-        self._require_known_factors()
-        target = self.contract.columns[self.contract.target]
-        if self.target_transform == "log" and not (target.minimum is not None and target.minimum > 0):
-            raise ValueError(
-                f"target_transform: log needs a positive target: give {self.contract.target} a minimum above 0"
-            )
-        if bad := [fraction for fraction in self.learning_curve if not 0 < fraction <= 1]:
-            raise ValueError(f"learning_curve: {bad[0]} is not a share of the rows, above 0 and at most 1")
-        return self
 
     def _require_known_factors(self) -> None:
         numbers = set(self.contract.numeric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class Ranked:
         """Whether the folds cannot tell it from the winner."""
         return self.low is not None and self.low <= 0 <= self.high
 
+    @property
+    def is_better_than_winner(self) -> bool:
+        """Whether it is better on these folds by more than chance, as a less simple one may be."""
+        return self.high is not None and self.high < 0
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -80,49 +85,44 @@ def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, 
         for name, result in results.items()
         if result["failed"] is None
     }
-    baselines = [scores[name].mean() for name in scores if results[name]["baseline"]]
-    if not baselines:
-        raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
-    able = [name for name in scores if not results[name]["baseline"] and scores[name].mean() > max(baselines)]
-    failures = [f"{name}: {result['failed']}" for name, result in results.items() if result["failed"] is not None]
-    if not able and len(failures) + len(baselines) == len(results):
-        raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
-    if not able:
-        known = {name: float(each.mean()) for name, each in scores.items()}
-        first, strict = (
-            max((name for name in known if results[name]["baseline"] == kind), key=known.get) for kind in (False, True)
-        )
-        raise CandidateFailed(
-            f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing: over the folds "
-            f"the best, {first}, has {metric.text(metric.value(known[first]))}, and {strict}, which knows no features, "
-            f"{metric.text(metric.value(known[strict]))}. "
-            "Look at the contract's columns, the candidates and their preprocessing in conf/"
-        )
-    best = max(able, key=lambda name: scores[name].mean())
-    winner = best
+    able = _able(results, scores, metric)
+    best = winner = max(able, key=lambda name: scores[name].mean())
     if rule == "simplest_within_one_standard_error":
         limit = scores[best].mean() - scores[best].std(ddof=1) / np.sqrt(len(folds))
-        winner = next(name for name in results if name in able and scores[name].mean() >= limit)
-    ranking = []
-    for name, result in results.items():
-        if result["failed"] is not None:
-            ranking.append(Ranked(name, result["baseline"], failed=result["failed"]))
-            continue
+        winner = next(name for name in able if scores[name].mean() >= limit)
+
+    def ranked(name: str) -> Ranked:
+        about = Ranked(name, results[name]["baseline"], results[name]["failed"], beats_baseline=name in able)
+        if name not in scores:
+            return about
+        mean, spread = metric.value(float(scores[name].mean())), float(scores[name].std(ddof=1))
         difference, low, high = paired_difference(scores[winner] - scores[name], folds)
-        ranking.append(
-            Ranked(
-                name,
-                result["baseline"],
-                mean=metric.value(float(scores[name].mean())),
-                spread=float(scores[name].std(ddof=1)),
-                difference=difference,
-                low=low,
-                high=high,
-                beats_baseline=name in able,
-            )
+        return replace(about, mean=mean, spread=spread, difference=difference, low=low, high=high)
+
+    by_mean = sorted(results, key=lambda name: -scores[name].mean() if name in scores else np.inf)
+    ranking = tuple(map(ranked, by_mean))
+    return Choice(winner, ranking, _reason(winner, best, ranking, metric, rule))
+
+
+def _able(results: Mapping[str, Mapping[str, Any]], scores: Mapping[str, np.ndarray], metric: Metric) -> list[str]:
+    """The candidates that beat every baseline. Raises CandidateFailed if there are none."""
+    means = {name: float(each.mean()) for name, each in scores.items()}
+    baselines = [name for name in means if results[name]["baseline"]]
+    candidates = [name for name in means if not results[name]["baseline"]]
+    if not baselines:
+        raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
+    if not candidates:
+        failures = [f"{name}: {result['failed']}" for name, result in results.items() if name not in scores]
+        raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
+    first, strict = (max(names, key=means.__getitem__) for names in (candidates, baselines))
+    if means[first] <= means[strict]:
+        raise CandidateFailed(
+            f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing: over the folds "
+            f"the best, {first}, has {metric.text(metric.value(means[first]))}, and {strict}, which knows no features, "
+            f"{metric.text(metric.value(means[strict]))}. "
+            "Look at the contract's columns, the candidates and their preprocessing in conf/"
         )
-    ranking.sort(key=lambda entry: -scores[entry.name].mean() if entry.name in scores else np.inf)
-    return Choice(winner, tuple(ranking), _reason(winner, best, ranking, metric, rule))
+    return [name for name in candidates if means[name] > means[strict]]
 
 
 def paired_difference(differences: np.ndarray, folds: Sequence[Fold]) -> tuple[float, float, float]:
@@ -146,24 +146,25 @@ def listed(names: Sequence[str]) -> str:
 
 def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, rule: str) -> str:
     entries = {entry.name: entry for entry in ranking}
-    mean = metric.text(entries[winner].mean)
-    if winner == best:
-        extreme = "lowest" if metric.lower_is_better else "highest"
-        reason = f"{winner} has the {extreme} mean {metric.label} over the folds, {mean}"
-        if rule != "best_mean":
-            reason += ", and no simpler candidate comes within one standard error of it"
-    else:
-        reason = (
-            f"{winner} is the simplest candidate within one standard error of the best mean {metric.label} "
-            f"({mean} against {metric.text(entries[best].mean)} of {best})"
-        )
-    ties = [entry.name for entry in ranking if entry.name != winner and entry.ties_with_winner and not entry.baseline]
-    better = [entry.name for entry in ranking if entry.high is not None and entry.high < 0]
-    if better:
-        reason += f". On these folds {listed(better)} is better by more than chance, and less simple"
-    if ties:
-        return f"{reason}. The folds cannot tell it from {listed(ties)}: call that a tie."
     rivals = [entry for entry in ranking if entry.name != winner and not entry.baseline and entry.failed is None]
+    better = [entry.name for entry in ranking if entry.is_better_than_winner]
+    ties = [entry.name for entry in rivals if entry.ties_with_winner]
+    told = _why(entries[winner], entries[best], metric, rule)
+    if better:
+        told += f". On these folds {listed(better)} is better by more than chance, and less simple"
+    if ties:
+        return f"{told}. The folds cannot tell it from {listed(ties)}: call that a tie."
     if better or not rivals:
-        return f"{reason}."
-    return f"{reason}. Its lead over every other candidate is more than chance between folds."
+        return f"{told}."
+    return f"{told}. Its lead over every other candidate is more than chance between folds."
+
+
+def _why(winner: Ranked, best: Ranked, metric: Metric, rule: str) -> str:
+    if winner is not best:
+        return (
+            f"{winner.name} is the simplest candidate within one standard error of the best mean {metric.label} "
+            f"({metric.text(winner.mean)} against {metric.text(best.mean)} of {best.name})"
+        )
+    extreme = "lowest" if metric.lower_is_better else "highest"
+    simpler = "" if rule == "best_mean" else ", and no simpler candidate comes within one standard error of it"
+    return f"{winner.name} has the {extreme} mean {metric.label} over the folds, {metric.text(winner.mean)}{simpler}"
