@@ -31,6 +31,12 @@ def canonical_frame(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
+def records_of(table: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+    """The rows of a table as a client would send them; missing cells are left out."""
+    rows = canonical_frame(table, contract).astype(object).to_dict("records")
+    return [{name: value for name, value in row.items() if value == value} for row in rows]  # NaN differs from itself
+
+
 def records_to_frame(records: Iterable[Mapping[str, Any]], contract: Contract) -> pd.DataFrame:
     """Make the canonical frame of a client's records, one row each, in order.
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from modelbundle.plan_steps import Matrix, Row
+
 try:
     from modelbundle import plan_compiled
 except ImportError:  # there was no compiler where this was installed
@@ -20,9 +22,6 @@ except ImportError:  # there was no compiler where this was installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-Matrix = np.ndarray
-Row = list[float]
 
 # What overflows is infinite, as it is for the pickle, and numpy says nothing of it: who asks looks at what comes out.
 quietly = np.errstate(over="ignore", invalid="ignore")

@@ -13,11 +13,11 @@ import pytest
 
 from modelbundle import plan_models, plan_trees
 from modelbundle.contract import Contract
-from modelbundle.frame import records_to_frame
+from modelbundle.frame import records_of, records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.training.conftest import COLUMNS, small_table
 from training.bundle.plan import describe
-from training.bundle.plan_check import at_thresholds, odd_records, records_of
+from training.bundle.plan_check import at_thresholds, odd_records
 from training.config.recipe import Candidate, Engineered
 from training.models.candidates import build_pipeline
 

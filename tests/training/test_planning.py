@@ -17,11 +17,11 @@ import pytest
 
 from modelbundle import plan as plans
 from modelbundle import plan_models, plan_trees
-from modelbundle.frame import records_to_frame
+from modelbundle.frame import records_of, records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from tests.conftest import ROOT
 from training.bundle.plan import describe
-from training.bundle.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records, records_of
+from training.bundle.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records
 from training.config.conf import load_conf
 from training.config.recipe import Candidate, Engineered
 from training.data.reading import features_and_target

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelbundle.bundle import PLAN, SCHEMA_VERSION, installed_versions
 from modelbundle.contract import Column, Contract
 from modelbundle.digests import canonical_json, digest_bytes
-from modelbundle.frame import canonical_frame, records_to_frame
+from modelbundle.frame import canonical_frame, records_of, records_to_frame
 from training.bundle.plan_check import make_plan
 from training.finite import predict
 from training.problems import CandidateFailed
@@ -44,11 +44,7 @@ def golden_requests(pipeline: Any, contract: Contract, table: pd.DataFrame) -> d
     They are written as a client would write them, and replayed whenever the bundle is loaded.
     """
     positions = [round(step * (len(table) - 1) / (GOLDEN_ROWS - 1)) for step in range(GOLDEN_ROWS)]
-    frame = canonical_frame(table.iloc[positions], contract).astype(object)
-    records = [
-        {name: value for name, value in row.items() if value == value}  # NaN differs from itself: left out
-        for row in frame.to_dict("records")
-    ]
+    records = records_of(table.iloc[positions], contract)
     required = [name for name in contract.features if contract.columns[name].required]
     records.append({name: records[0][name] for name in required or list(records[0])[:1]})
     records += [records[0] | {name: "never seen"} for name in contract.categorical]

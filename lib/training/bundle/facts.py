@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelbundle.digests import digest_json
+from training.config.conf import plain
 from training.judging import segments
 from training.models import constant, evaluate
 from training.models.metrics import prediction_scorer
@@ -35,7 +36,7 @@ def manifest_facts(
     baseline: of best_baseline; prepared: the record of 02_preprocess; searched: of search_facts.
     """
     scores = results[choice.winner]["scores"]
-    decides = {key: _plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
+    decides = {key: plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
     inputs = [prepared["data_sha256"], decides, evaluate.CODE]
     return {
         "name": conf.name,
@@ -140,9 +141,3 @@ def search_facts(conf: Any, searched_now: str) -> dict[str, Any] | None:
         "blends": blends,
         "on_these_rows": conf.tuning.searched_on == searched_now,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return [[key, _plain(item)] for key, item in value.items()]
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelbundle.frame import canonical_frame, records_to_frame
+from modelbundle.frame import records_of, records_to_frame
 from modelbundle.plan import read_plan, write_plan
 from training.bundle.plan import NEVER_SEEN, describe
 from training.bundle.plan_parts import NotPlannable
@@ -54,12 +54,6 @@ def largest_difference(plan: bytes, pipeline: Pipeline, contract: Contract, reco
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.where(same, 0.0, np.abs(found - expected) / np.abs(expected))
     return float(np.where(np.isnan(apart), np.inf, apart).max())
-
-
-def records_of(table: pd.DataFrame, contract: Contract) -> list[Record]:
-    """The rows of a table as a client would send them; missing cells are left out."""
-    rows = canonical_frame(table, contract).astype(object).to_dict("records")
-    return [{name: value for name, value in row.items() if value == value} for row in rows]  # NaN differs from itself
 
 
 def odd_records(usual: Sequence[Record], contract: Contract, count: int, seed: int) -> list[Record]:

@@ -207,6 +207,13 @@ def _read_mapping(file: Path) -> dict[str, Any]:
     return content
 
 
+def plain(part: Any) -> Any:
+    """Turn a part of the configuration into plain JSON values, in the order of the file."""
+    if isinstance(part, dict):
+        return [[key, plain(item)] for key, item in part.items()]
+    return part.model_dump(mode="json") if hasattr(part, "model_dump") else part
+
+
 def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in change.items():

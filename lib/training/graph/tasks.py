@@ -13,6 +13,7 @@ from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
 from modelbundle.digests import digest_file
+from training.config.conf import plain
 from training.files import unwritable
 from training.graph.graph import (
     MODEL_CARD,
@@ -50,7 +51,7 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
     decides = {
         "code": code_digest(source),
         "parameters": values,
-        "conf": {key: _plain(value) for key, value in parts_read(conf, notebook, candidate).items()},
+        "conf": {key: plain(value) for key, value in parts_read(conf, notebook, candidate).items()},
         "environment": locked_environment(),
     }
     return {
@@ -98,8 +99,8 @@ def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
             raise ConfigProblem(done.stdout.strip() or f"it cannot be checked:\n{done.stderr.strip()}")
 
     named = {
-        "candidates": _plain(conf.candidates),
-        "engineered": _plain(conf.engineered),
+        "candidates": plain(conf.candidates),
+        "engineered": plain(conf.engineered),
         "scorers": conf.scorers,
         "code": module_digest("training.models.check"),
         "environment": locked_environment(),
@@ -212,12 +213,3 @@ def _outputs_unchanged(folder: Path) -> Any:
         return values.get("outputs") == state()
 
     return unchanged
-
-
-def _plain(value: Any) -> Any:
-    """Turn a part of the configuration into plain JSON values, in the order of the file."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return [[key, _plain(item)] for key, item in value.items()]
-    return value

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from modelbundle.contributions import Typical, contributions
-from modelbundle.frame import records_to_frame
+from modelbundle.frame import records_of, records_to_frame
+from training.judging.segments import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 # Enough records for a steady average, few enough for a quick picture.
 MOST_RECORDS = 300
 STEPS = 20
-# A category of fewer records is not drawn: the model learned next to nothing of it.
-FEWEST_ROWS = 10
 
 
 def typical_record(X: pd.DataFrame, y: pd.Series, contract: Contract, target_transform: str) -> Typical:
@@ -85,12 +84,8 @@ def _grid(values: pd.Series) -> np.ndarray:
 
 def explain(model: Pipeline, X: pd.DataFrame, contract: Contract, typical: Typical) -> list[Contributions]:
     """What each feature adds to the prediction for each record, beside the typical one; X: canonical features."""
-    records = [
-        {name: value for name, value in row.items() if value == value}  # NaN differs from itself: left out
-        for row in X.astype(object).to_dict("records")
-    ]
 
     def predict(rows: list[dict[str, Any]]) -> np.ndarray:
         return model.predict(records_to_frame(rows, contract))
 
-    return contributions(predict, records, contract.features, typical)
+    return contributions(predict, records_of(X, contract), contract.features, typical)

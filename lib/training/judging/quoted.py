@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.judging.compare import CONFIDENCE
 from training.models.metrics import prediction_scorer
 from training.problems import CandidateFailed
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from training.models.metrics import Metric
 
-CONFIDENCE = 0.95
 RESAMPLES = 500
 
 Quoted = dict[str, dict[str, float]]

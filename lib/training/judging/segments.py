@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The group of all categories that have too few rows to stand alone.
 POOLED = "rare ones together"
-FEWEST_ROWS = 10  # for a category to stand alone
+FEWEST_ROWS = 10  # a category of fewer records stands for little, and alone nowhere
 
 
 def by_band(actual: pd.Series, bands: int = 5) -> pd.Series:

@@ -8,15 +8,13 @@ import numpy as np
 
 from modelbundle.amounts import amount
 from training.data.split import count_equal
+from training.judging.segments import FEWEST_ROWS
 from training.reporting.markup import literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from modelbundle.contract import Contract
-
-# A median of fewer records says little about its category.
-FEW_ROWS = 10
 
 
 def tell_equal(alike: np.ndarray) -> str:
@@ -80,13 +78,14 @@ def tell_numbers(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> str:
 def tell_category(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract) -> str:
     """One sentence on the categories of one feature between which the target differs most."""
     groups = y.groupby(frame[name])
-    medians = groups.median()[groups.size() >= FEW_ROWS]
+    medians = groups.median()[groups.size() >= FEWEST_ROWS]
     if len(medians) < 2:
-        return f"No two categories of {literal(name)} have {FEW_ROWS} records each to compare."
+        return f"No two categories of {literal(name)} have {FEWEST_ROWS} records each to compare."
     unit = literal(contract.unit)
     return (
         f"By **{literal(name)}**, the median runs from {amount(medians.min(), unit)} ({literal(medians.idxmin())}) to "
-        f"{amount(medians.max(), unit)} ({literal(medians.idxmax())}); smaller ones than {FEW_ROWS} records left out."
+        f"{amount(medians.max(), unit)} ({literal(medians.idxmax())}); smaller ones than {FEWEST_ROWS} records "
+        "left out."
     )
 
 
