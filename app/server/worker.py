@@ -30,9 +30,9 @@ SHORT_BYTES = 16_384
 class Worker(base.Worker):
     """Answers small requests in its event loop, since to hand one to a thread takes longer than to answer it.
 
-    There are few threads for the others: Python computes one thing at a time anyhow. But numpy lets go of the
-    interpreter in each of its many short calls, and another thread takes it: so of the requests with shorter bodies one
-    is computed at a time.
+    A thread computes what has a longer body, and another one what has a shorter body, so that pages never wait for
+    10,000 prices. More threads would not help: Python computes one thing at a time, and they would take turns within
+    each of numpy's many short calls.
 
     connections: the open ones; held: the bytes that are in memory for them.
     """

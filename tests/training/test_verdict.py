@@ -78,8 +78,8 @@ def test_it_says_in_three_sentences_how_wrong_how_lucky_and_how_sure(facts: dict
         "USD expected on as many others), against 85 USD there without any model (median), where the median Price is "
         "160 USD. On the folds its lead over forest is more than chance, flattered a little, since it is the "
         "best of 154 blends on these folds; it **ties with svr**. Each prediction comes with a 90 % interval, on "
-        "average 83 USD wide: it held the truth for **91 %** of those records, and of the fifths of Price for the "
-        "fewest in 0 to 1, 80 %."
+        "average 83 USD wide: it held the truth for **91 %** of those records, and least often for a Price of "
+        "0 to 1: 80 %."
     )
 
 

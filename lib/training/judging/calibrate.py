@@ -85,7 +85,7 @@ def _on_scale(values: np.ndarray, *, log: bool) -> np.ndarray:
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    """Six digits of how far they lie apart: more than the data can tell, few enough to read, different as before."""
+    """Round to six digits of the smallest step between values, so that different values stay different."""
     apart = min(np.diff(values), default=0.0, key=abs) if len(set(values)) == len(values) else 0.0
     digits = 5 - math.floor(math.log10(abs(apart) or np.abs(values).max() or 1.0))
     return [round(float(value), digits) for value in values]

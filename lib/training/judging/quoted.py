@@ -37,10 +37,10 @@ def quote(
     predicted by a model that had not seen it. others: how many other records, as many as are held out if not given.
     Returns scorer -> value, low and high, as people read the metric. Raises CandidateFailed if it cannot be scored.
 
-    The hold-out gives the value. Its few records may lack the rare large errors that decide an RMSE, so how far two
-    sets of records lie apart is drawn from all of them: a bootstrap of the pair (as in Efron and Tibshirani, 1993, "An
-    introduction to the bootstrap"), as a ratio of losses, of what is missing to 1, or else as a difference. With few
-    records and heavy tails such a range holds a little less often than it says.
+    The hold-out gives the value. The range is a bootstrap (as in Efron and Tibshirani, 1993, "An introduction to the
+    bootstrap"): pairs of sets are drawn from all records, since the hold-out may lack the rare large errors that decide
+    an RMSE. Two sets are compared by the ratio of their losses; by that of what is missing to 1, for a score; or else
+    by their difference. With few records and heavy tails the range holds a little less often than it says.
     """
     score = prediction_scorer([metric.scorer for metric in metrics])
     places, counts = _both(holdout), (len(holdout), others or len(holdout))

@@ -83,6 +83,6 @@ def _certainty(facts: Mapping[str, Any], target: str) -> str:
     return (
         f"Each prediction comes with a {percent(level)} interval, on average "
         f"{amount(coverage['mean_width'], unit)} wide: it held the truth for "
-        f"**{percent(round(coverage['holdout'], 3))}** of those records, and of the fifths of {target} for the fewest "
-        f"in {least['group']}, {percent(round(least['coverage'], 2))}."
+        f"**{percent(round(coverage['holdout'], 3))}** of those records, and least often for a {target} of "
+        f"{least['group']}: {percent(round(least['coverage'], 2))}."
     )
