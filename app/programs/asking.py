@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 def predictions(records: list[Record], bundle: Bundle) -> list[float]:
     """Predict; NaN where the model cannot."""
-    return _apart(bundle.predict, records, lambda record: math.nan)
+    return _ask_in_halves(bundle.predict, records, lambda record: math.nan)
 
 
 def explanations(records: list[Record], bundle: Bundle) -> list[Contributions]:
@@ -39,10 +39,10 @@ def explanations(records: list[Record], bundle: Bundle) -> list[Contributions]:
 
     size = max(1, MAX_ROWS // most_rows(len(features)))
     parts = [records[start : start + size] for start in range(0, len(records), size)]
-    return [one for part in parts for one in _apart(explain, part, unexplained)]
+    return [one for part in parts for one in _ask_in_halves(explain, part, unexplained)]
 
 
-def _apart(
+def _ask_in_halves(
     ask: Callable[[list[Record]], list[Answer]], records: list[Record], lost: Callable[[Record], Answer]
 ) -> list[Answer]:
     """Ask for all records at once, and where that fails for ever fewer of them, down to the ones that are lost."""
@@ -52,4 +52,4 @@ def _apart(
         if len(records) == 1:
             return [lost(records[0])]
         half = len(records) // 2
-        return _apart(ask, records[:half], lost) + _apart(ask, records[half:], lost)
+        return _ask_in_halves(ask, records[:half], lost) + _ask_in_halves(ask, records[half:], lost)

@@ -37,7 +37,7 @@ def record_type(contract: Contract) -> TypeAdapter[Record]:
 
 
 def reading_types(contract: Contract) -> tuple[TypeAdapter[Record], TypeAdapter[list[Record]]]:
-    """Make the types of one record and of an array of them that `sound` reads.
+    """Make the types of one record and of an array of them that `read_if_valid` reads.
 
     They notice the first fault and no more, and pass over unknown names: a body of nonsense may hold millions.
     """
@@ -106,7 +106,9 @@ def _category(name: str, contract: Contract) -> Any:
     return Annotated[kind, BeforeValidator(category), WithJsonSchema({"anyOf": kinds})]
 
 
-def sound(body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]) -> Record | list[Record] | None:
+def read_if_valid(
+    body: bytes, records: TypeAdapter[Record], arrays: TypeAdapter[list[Record]]
+) -> Record | list[Record] | None:
     """Read and check JSON in one go: a record, or an array of them; None if anything at all is the matter with it.
 
     So nearly all requests are read. What is wrong with the others is for read_json and faults_of to find out and say.

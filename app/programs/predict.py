@@ -9,7 +9,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from app.problems import Problem
 from app.programs.answers import answer, answer_document, answer_table
-from app.programs.checks import sound
+from app.programs.checks import read_if_valid
 from app.programs.reading import check_size, csv_batch, in_order, json_batch, lines_batch, mlflow_batch, read_json
 from app.programs.service import service
 from app.watching import metrics
@@ -150,7 +150,7 @@ def _data(serving: Service, most: int) -> bytes:
 def _json(serving: Service) -> Batch:
     is_one = request.get_data().lstrip()[:1] == b"{"
     body = _data(serving, min(_most(), 100) if is_one else _most())  # texts may hold commas
-    if records := sound(body, *serving.reading):
+    if records := read_if_valid(body, *serving.reading):
         return json_batch(records, _most(), sound=True)
     return json_batch(read_json(body), _most())
 

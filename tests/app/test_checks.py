@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.programs.checks import Fault, faults_of, reading_types, record_type, sound
+from app.programs.checks import Fault, faults_of, read_if_valid, reading_types, record_type
 from modelbundle.contract import Contract
 
 PRICE = {"role": "target", "kind": "numeric"}
@@ -150,7 +150,7 @@ def land_types() -> Any:
 
 
 def read_at_once(body: bytes) -> Any:
-    return sound(body, *land_types())
+    return read_if_valid(body, *land_types())
 
 
 @pytest.mark.parametrize(

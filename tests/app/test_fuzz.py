@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app import create_app
-from app.programs.checks import sound
+from app.programs.checks import read_if_valid
 from app.programs.reading import CHARSETS
 from app.settings import Settings
 from modelbundle.bundle import load_bundle
@@ -365,7 +365,7 @@ def test_it_does_not_matter_which_way_a_body_is_read(app: Flask, counts: dict[st
     client, went = app.test_client(), Counter[bool]()
 
     def watched(*arguments: Any) -> Any:
-        found = sound(*arguments)
+        found = read_if_valid(*arguments)
         went[found is not None] += 1
         return found
 
@@ -377,7 +377,7 @@ def test_it_does_not_matter_which_way_a_body_is_read(app: Flask, counts: dict[st
     def ask(body: bytes, query: str) -> None:
         found = []
         for way in (watched, careful):
-            monkeypatch.setattr("app.programs.predict.sound", way)
+            monkeypatch.setattr("app.programs.predict.read_if_valid", way)
             answer = client.post(f"/predict{query}", data=body, content_type="application/json")
             told = json.loads(answer.text)
             told.pop("request_id", None)
