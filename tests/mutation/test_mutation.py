@@ -89,7 +89,7 @@ def test_a_line_in_a_function_is_told_from_one_that_runs_at_import():
 
 
 def test_a_seed_draws_the_same_sample_and_each_kind_as_often():
-    only = "app/watching/"
+    only = "app/programs/"
     drawn = draw(50, 3, only)
     kinds = [mutation.kind for mutation in drawn]
 
