@@ -89,7 +89,7 @@ def test_a_line_in_a_function_is_told_from_one_that_runs_at_import():
 
 
 def test_a_seed_draws_the_same_sample_and_each_kind_as_often():
-    only = "app/programs/"
+    only = "app/programs/a"
     drawn = draw(50, 3, only)
     kinds = [mutation.kind for mutation in drawn]
 
@@ -98,11 +98,7 @@ def test_a_seed_draws_the_same_sample_and_each_kind_as_often():
     assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(
         ["arithmetic", "comparison", "condition", "constant", "result"], 10
     )
-    assert {mutation.path for mutation in drawn} == {
-        "app/watching/access.py",
-        "app/programs/answers.py",
-        "app/programs/asking.py",
-    }
+    assert {mutation.path for mutation in drawn} == {"app/programs/answers.py", "app/programs/asking.py"}
 
 
 def test_every_excuse_is_for_something_that_can_be_turned_and_says_why():
