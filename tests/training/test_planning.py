@@ -170,7 +170,7 @@ def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
         assert done.returncode == 0, done.stderr
         found = list((tmp_path / "there/modelbundle").glob("plan_compiled.*.so"))
         assert (tmp_path / "there/modelbundle/look.css").exists()
-        assert list((tmp_path / "there/training/templates/report").iterdir())
+        assert list((tmp_path / "there/training/graph/templates/report").iterdir())
         assert bool(found) == (compiler == "cc" and CAN_COMPILE)
 
 
