@@ -14,13 +14,7 @@ from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
 from training.bundle import plan_parts, plan_trees
-from training.bundle.plan_parts import (
-    AROUND_POINTS,
-    Node,
-    NotPlannable,
-    describe_step,
-    without_bases,
-)
+from training.bundle.plan_parts import AROUND_POINTS, Node, NotPlannable, describe_step, without_bases
 from training.finite import LIMITS
 
 if TYPE_CHECKING:
