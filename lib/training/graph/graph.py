@@ -26,10 +26,7 @@ NOTEBOOKS = (*RUN, *SEARCHING)
 READS = {
     "01_eda": ("data", "contract", "target_transform"),
     "02_preprocess": ("data", "contract", "engineered", "split"),
-    "03_train": (
-        *("data", "contract", "engineered", "target_transform", "scorers", "seed"),
-        *("candidate", "members"),
-    ),
+    "03_train": (*("data", "contract", "engineered", "target_transform", "scorers", "seed"), *("candidate", "members")),
     "tune": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidate"),
     "blend": ("data", "contract", "engineered", "target_transform", "seed", "metric", "candidates"),
     "audit": ("data", "contract", "engineered", "target_transform", "split", "scorers", "rule", "candidates"),

@@ -115,7 +115,5 @@ def _exporter(_thread: int) -> HTMLExporter:
     from nbconvert import HTMLExporter
 
     return HTMLExporter(
-        template_name=TEMPLATES.name,
-        extra_template_basedirs=[str(TEMPLATES.parent)],
-        exclude_anchor_links=True,
+        template_name=TEMPLATES.name, extra_template_basedirs=[str(TEMPLATES.parent)], exclude_anchor_links=True
     )

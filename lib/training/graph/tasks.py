@@ -78,12 +78,7 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
 
         download(conf.data.download)
 
-    return {
-        "basename": "data",
-        "actions": [_action(fetch)],
-        "targets": _names(data_file),
-        "io": {"capture": False},
-    }
+    return {"basename": "data", "actions": [_action(fetch)], "targets": _names(data_file), "io": {"capture": False}}
 
 
 def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
@@ -171,10 +166,7 @@ def publish_task(conf: Conf) -> dict[str, Any]:
     registry = from_root(conf.registry)
     return {
         "basename": "publish",
-        "actions": [
-            _action(require_own, registry, conf.name),
-            _action(publish, draft, reports_folder(conf), registry),
-        ],
+        "actions": [_action(require_own, registry, conf.name), _action(publish, draft, reports_folder(conf), registry)],
         "file_dep": _names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
         "uptodate": [(is_published, [draft, registry])],
         "io": {"capture": False},

@@ -188,10 +188,7 @@ def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Seq
         joblib.delayed(one_fold)(fold) for fold in folds
     )
     results = list(tqdm(done, total=len(folds), desc="folds", leave=False, delay=5))
-    return {
-        "predicted": [predicted for predicted, _ in results],
-        "fit_seconds": [seconds for _, seconds in results],
-    }
+    return {"predicted": [predicted for predicted, _ in results], "fit_seconds": [seconds for _, seconds in results]}
 
 
 def _importance(

@@ -109,10 +109,7 @@ def _read_numbers() -> list[tuple[str, object]]:
     to_numbers = FunctionTransformer(
         pd.DataFrame.apply, kw_args={"func": pd.to_numeric}, feature_names_out="one-to-one"
     )
-    return [
-        ("as_numbers", to_numbers),
-        ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-    ]
+    return [("as_numbers", to_numbers), ("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
 
 
 def _look_up(made: Engineered, contract: Contract) -> list[tuple[str, object]]:
@@ -164,10 +161,7 @@ def _read_categories(names: Sequence[str], contract: Contract) -> list[tuple[str
 
 def _encode_categories(contract: Contract) -> list[tuple[str, object]]:
     one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        min_frequency=RARE_BELOW_ROWS,
-        sparse_output=False,
-        dtype=np.float64,
+        handle_unknown="infrequent_if_exist", min_frequency=RARE_BELOW_ROWS, sparse_output=False, dtype=np.float64
     )
     return [
         *_read_categories(contract.categorical, contract),

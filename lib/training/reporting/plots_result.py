@@ -81,10 +81,7 @@ def residuals(actual: pd.Series, predicted: pd.Series, contract: Contract) -> Fi
     axes.scatter(predicted, predicted - actual, s=7, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
     axes.axhline(0, color=ORANGE, linewidth=1)
     unit = contract.unit or "target"
-    axes.set(
-        xlabel=f"predicted {contract.target} ({unit}), {len(actual):,} records",
-        ylabel=f"too high by ({unit})",
-    )
+    axes.set(xlabel=f"predicted {contract.target} ({unit}), {len(actual):,} records", ylabel=f"too high by ({unit})")
     return finished(axes, x_thousands=True, y_thousands=True)
 
 
