@@ -22,6 +22,7 @@ for name, candidate in conf.candidates.items():
 
 metric = metrics.describe(conf.metric, conf.contract.unit)
 winner = pipelines[compare.choose(results, metric, conf.rule, parts["folds"]).winner]
-evaluate.importance(winner, X, y, parts["folds"], conf.metric, conf.split.seed)
-evaluate.learning_curve(winner, X, y, parts["folds"], conf.metric, conf.learning_curve, conf.split.seed)
+shared = evaluate.Shared(X, y, parts["folds"])
+evaluate.importance(winner, shared, conf.metric, conf.split.seed)
+evaluate.learning_curve(winner, shared, conf.metric, conf.learning_curve, conf.split.seed)
 evaluate.fit(winner, X, y)

@@ -128,7 +128,7 @@ def known_names(contract: Contract) -> tuple[str, ...]:
     return (*([contract.identifier] if contract.identifier else []), *contract.features)
 
 
-def faults_of(
+def faults_of(  # noqa: PLR0913 - a record, what holds for it, how much to tell
     record: Any, pointer: str, contract: Contract, records: TypeAdapter[Record], *, suggest: bool, first: bool = False
 ) -> list[Fault]:
     """List the faults of one record.

@@ -23,7 +23,7 @@ from training.finite import predict
 from training.judging.outcome import held_out_predictions
 from training.models import evaluate
 from training.models.candidates import build_pipeline
-from training.models.evaluate import cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.models.evaluate import Shared, cross_validate, fit, learning_curve, score, try_candidate, unfitted
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
@@ -101,11 +101,15 @@ class Problem:
         candidate = Candidate(estimator=estimator, parameters=parameters)
         return build_pipeline("mine", candidate, self.contract, transform, 0)
 
+    @property
+    def shared(self) -> Shared:
+        return Shared(self.X, self.y, self.parts["folds"])
+
     def cross_validate(self, pipeline: Pipeline, scorers: list[str] = SCORERS) -> dict[str, Any]:
-        return cross_validate(pipeline, self.X, self.y, self.parts["folds"], scorers)
+        return cross_validate(pipeline, self.shared, scorers)
 
     def curve(self, pipeline: Pipeline, fractions: list[float]) -> evaluate.Curve:
-        return learning_curve(pipeline, self.X, self.y, self.parts["folds"], "r2", fractions, 0)
+        return learning_curve(pipeline, self.shared, "r2", fractions, 0)
 
 
 def counting(**parameters: Any) -> Pipeline:
@@ -262,7 +266,7 @@ def test_importance_is_measured_on_rows_that_were_not_fitted(tmp_path: Path, mon
     y = X["signal"] + random.normal(size=120)
     first, second = list(range(60)), list(range(60, 120))
     folds = [{"fit": first, "score": second}, {"fit": second, "score": first}]
-    losses = evaluate.importance(DecisionTreeRegressor(random_state=0), X, y, folds, "r2", seed=0)
+    losses = evaluate.importance(DecisionTreeRegressor(random_state=0), Shared(X, y, folds), "r2", seed=0)
 
     assert list(losses) == ["signal", "noise"]
     assert [len(each) for each in losses.values()] == [2, 2]
@@ -279,7 +283,7 @@ def test_importance_is_what_a_score_loses_on_average_when_a_feature_is_shuffled(
     X = pd.DataFrame({"self": random.uniform(size=4000), "unused": 1.0, "code": pd.array(["a", None] * 2000, "str")})
     folds = [{"fit": list(range(2000)), "score": list(range(2000, 4000))}]
     line = make_pipeline(make_column_transformer(("passthrough", ["self", "unused"])), LinearRegression())
-    losses = evaluate.importance(line, X, 2 * X["self"], folds, "neg_mean_absolute_error", seed=0)
+    losses = evaluate.importance(line, Shared(X, 2 * X["self"], folds), "neg_mean_absolute_error", seed=0)
 
     assert losses["self"] == pytest.approx([2 / 3], rel=0.03)
     assert losses["unused"] == losses["code"] == pytest.approx([0], abs=1e-12)
@@ -294,7 +298,7 @@ def test_importance_is_not_known_where_shuffled_records_cannot_be_scored(
     folds = [{"fit": list(range(60)), "score": list(range(60, 120))}]
 
     def importance(model: Any, scorer: str) -> dict[str, list[float]]:
-        return evaluate.importance(model, X, pd.Series(numbers), folds, scorer, seed=0)
+        return evaluate.importance(model, Shared(X, pd.Series(numbers), folds), scorer, seed=0)
 
     assert importance(NeedsUsualRows(random_state=0), "neg_root_mean_squared_log_error") == {}
     assert importance(PredictsInfinity(), "r2") == {}

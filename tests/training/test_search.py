@@ -11,6 +11,7 @@ import pytest
 
 from training.config.recipe import Candidate, Range
 from training.models import search
+from training.models.evaluate import Shared
 from training.models.search import Found, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RMSE = "neg_root_mean_squared_error"
+NOTHING = Shared(None, None, [])
 
 
 @pytest.fixture
@@ -27,13 +29,13 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found]:
     def of(
         formula: Callable[[dict[str, Any]], float], space: dict[str, Any], trials: int = 3, **parameters: Any
     ) -> Found:
-        def cross_validate(candidate: Candidate, X: Any, y: Any, folds: Any, scorers: list[str]) -> dict[str, Any]:
+        def cross_validate(candidate: Candidate, shared: Any, scorers: list[str]) -> dict[str, Any]:
             score = formula(candidate.parameters)
             return {"scores": {scorers[0]: [score - 1, score + 1]}, "predicted": [[score]]}
 
         monkeypatch.setattr(search.evaluate, "cross_validate", cross_validate)
         candidate = Candidate(estimator="some.Model", parameters=parameters, search=space)
-        return search_parameters(candidate, lambda it: it, None, None, [], RMSE, trials, 0)
+        return search_parameters(candidate, lambda it: it, NOTHING, RMSE, trials, 0)
 
     return of
 
@@ -131,7 +133,7 @@ def test_each_candidate_is_tried_alone(searched: Any):
     candidates = {
         name: Candidate(estimator="some.Model", parameters={"alpha": alpha}) for name, alpha in (("a", 3.0), ("b", 5.0))
     }
-    alone, predicted = try_each(candidates, lambda it: it, None, None, [], RMSE)
+    alone, predicted = try_each(candidates, lambda it: it, NOTHING, RMSE)
 
     assert alone == {"a": 3.0, "b": 5.0}
     assert predicted == {"a": [[3.0]], "b": [[5.0]]}
@@ -139,6 +141,7 @@ def test_each_candidate_is_tried_alone(searched: Any):
 
 FOLDS = [{"fit": [2, 3], "score": [0, 1]}, {"fit": [0, 1], "score": [2, 3]}]
 TRUTH = pd.Series([100.0, 200.0, 300.0, 400.0])
+SHARED = Shared(None, TRUTH, FOLDS)
 
 
 def predictions(*errors: float) -> list[list[float]]:
@@ -147,13 +150,13 @@ def predictions(*errors: float) -> list[list[float]]:
 
 def test_every_blend_of_two_to_most_members_is_scored_and_one_may_count_twice():
     predicted = {"low": predictions(-30, -30), "high": predictions(60, 60)}
-    scores = blend_scores(predicted, TRUTH, FOLDS, RMSE, log=False, most=3)
+    scores = blend_scores(predicted, SHARED, RMSE, log=False, most=3)
 
     assert scores == pytest.approx(
         {("low", "low", "high"): 0.0, ("low", "high"): -15.0, ("low", "high", "high"): -30.0}
     )
     assert list(scores) == [("low", "low", "high"), ("low", "high"), ("low", "high", "high")]
-    assert list(blend_scores(predicted, TRUTH, FOLDS, RMSE, log=False, most=2)) == [("low", "high")]
+    assert list(blend_scores(predicted, SHARED, RMSE, log=False, most=2)) == [("low", "high")]
 
 
 def test_on_the_logarithm_predictions_are_averaged_by_ratio():
@@ -162,7 +165,7 @@ def test_on_the_logarithm_predictions_are_averaged_by_ratio():
         for name, factor in (("a", 2), ("b", 0.5))
     }
 
-    assert blend_scores(predicted, TRUTH, FOLDS, RMSE, log=True, most=2)["a", "b"] == pytest.approx(0, abs=1e-9)
-    assert blend_scores(predicted, TRUTH, FOLDS, RMSE, log=False, most=2)["a", "b"] == pytest.approx(
+    assert blend_scores(predicted, SHARED, RMSE, log=True, most=2)["a", "b"] == pytest.approx(0, abs=1e-9)
+    assert blend_scores(predicted, SHARED, RMSE, log=False, most=2)["a", "b"] == pytest.approx(
         -np.mean([np.sqrt(np.mean((np.array(pair) / 4) ** 2)) for pair in ([100, 200], [300, 400])])
     )

@@ -10,6 +10,7 @@ import pytest
 
 from training.config.conf import load_conf
 from training.config.recipe import Candidate, Range, Searched, Tuning
+from training.models.evaluate import Shared
 from training.models.metrics import describe
 from training.models.search import Found, best_blend, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
@@ -77,7 +78,7 @@ def test_models_that_err_apart_are_better_together(table: pd.DataFrame):
         name: [(y * np.exp(sign * off)).iloc[fold["score"]].tolist() for fold in FOLDS]
         for name, sign in (("high", 1), ("low", -1), ("higher", 2))
     }
-    scores = blend_scores(predicted, y, FOLDS, RMSE, log=True, most=3)
+    scores = blend_scores(predicted, Shared(None, y, FOLDS), RMSE, log=True, most=3)
 
     assert next(iter(scores)) == ("high", "low")
     assert scores["high", "low"] == pytest.approx(0, abs=1e-6)
@@ -93,8 +94,8 @@ def test_a_blend_that_would_lose_the_comparison_is_not_chosen(table: pd.DataFram
     }
     scores = {("one", "far"): -1.0, ("one", "other"): -2.0}
 
-    assert best_blend(scores, predicted, y, FOLDS, RMSE, log=False) == ("one", "other")
-    assert best_blend({("one", "far"): -1.0}, predicted, y, FOLDS, RMSE, log=False) == ("one", "far")
+    assert best_blend(scores, predicted, Shared(None, y, FOLDS), RMSE, log=False) == ("one", "other")
+    assert best_blend({("one", "far"): -1.0}, predicted, Shared(None, y, FOLDS), RMSE, log=False) == ("one", "far")
 
 
 def test_a_blend_that_cannot_be_scored_is_left_out(table: pd.DataFrame):
@@ -104,12 +105,12 @@ def test_a_blend_that_cannot_be_scored_is_left_out(table: pd.DataFrame):
         name: [(y.iloc[fold["score"]] * factor).tolist() for fold in FOLDS]
         for name, factor in {"one": 1.1, "other": 0.9, "far": 1e250}.items()
     }
-    scores = blend_scores(predicted, y, FOLDS, RMSE, log=False, most=2)
+    scores = blend_scores(predicted, Shared(None, y, FOLDS), RMSE, log=False, most=2)
 
     assert list(scores) == [("one", "other")]
-    assert best_blend(scores, predicted, y, FOLDS, RMSE, log=False) == ("one", "other")
+    assert best_blend(scores, predicted, Shared(None, y, FOLDS), RMSE, log=False) == ("one", "other")
     with pytest.raises(CandidateFailed, match="no blend of these candidates could be scored"):
-        best_blend({}, predicted, y, FOLDS, RMSE, log=False)
+        best_blend({}, predicted, Shared(None, y, FOLDS), RMSE, log=False)
 
 
 @pytest.mark.run

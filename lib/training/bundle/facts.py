@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.models.metrics import Metric
 
 
-def manifest_facts(
+def manifest_facts(  # noqa: PLR0913 - each is what one section of 04_compare found
     conf: Any, choice: Choice, results: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric], quoted: Quoted,
     baseline: Mapping[str, Any], prepared: Mapping[str, Any], searched: Mapping[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -82,7 +82,7 @@ def _beaten(metric: Metric, quoted: Quoted, baseline: Mapping[str, Any]) -> bool
     return bool(apart < 0 if metric.lower_is_better else apart > 0)
 
 
-def best_baseline(
+def best_baseline(  # noqa: PLR0913 - each is what one section of 04_compare found
     choice: Choice, load: Callable[[str], Any], X: pd.DataFrame, y: pd.Series, parts: Parts, metric: Metric
 ) -> dict[str, Any]:
     """Score the best baseline on the hold-out, to hold the winner's error against: its name and its error there.

@@ -34,7 +34,9 @@ LABELS = {
 }
 
 
-def render_notebook(notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
+def render_notebook(  # noqa: PLR0913 - what is shown, and where
+    notebook: str, executed: Path, page: Path, title: str, node: str, pages: Mapping[str, str]
+) -> None:
     """Render one node's report.
 
     notebook: whose prose is shown; executed: whose outputs are shown, joined by cell id; page: the file to write;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from training.config.recipe import Candidate
-    from training.data.split import Parts
+    from training.models.evaluate import Shared
     from training.models.metrics import Metric
 
 MOST_MEMBERS = 3  # of a blend: larger ones take longer to search, and gain little
@@ -47,7 +47,7 @@ class Audited:
         return self.quoted[scorer]["low"] <= self.unused[scorer] <= self.quoted[scorer]["high"]
 
 
-def audit_once(
+def audit_once(  # noqa: PLR0913 - the data, and each setting of the notebook
     conf: Any, X: pd.DataFrame, y: pd.Series, seed: int, unused_fraction: float, trials: int, scorer: str
 ) -> Audited:
     """Run the procedure on a random part of the records, and score what it publishes on the rest.
@@ -62,9 +62,10 @@ def audit_once(
     aside, used = np.flatnonzero(unused), np.flatnonzero(~unused)
     known, truth = X.iloc[used].reset_index(drop=True), y.iloc[used].reset_index(drop=True)
     parts = split_rows(len(used), conf.split.model_copy(update={"seed": seed}), equal_rows(known, truth))
-    searched = _search(conf, known, truth, parts, trials, scorer)
+    shared = evaluate.Shared(known, truth, parts["folds"])
+    searched = _search(conf, shared, trials, scorer)
     shown = [metrics.describe(name, conf.contract.unit) for name in conf.scorers]
-    results, predicted = _compare(conf, searched, known, truth, parts)
+    results, predicted = _compare(conf, searched, shared)
     winner = compare.choose(results, shown[0], conf.rule, parts["folds"]).winner
     pipeline = _build(conf, searched, winner)
     lines = outcome.unseen_predictions(parts["folds"], predicted[winner], truth)
@@ -123,46 +124,46 @@ def record(audits: Sequence[Audited], shown: Sequence[Metric]) -> dict[str, Any]
     }
 
 
-def _search(conf: Any, X: pd.DataFrame, y: pd.Series, parts: Parts, trials: int, scorer: str) -> dict[str, Candidate]:
+def _search(conf: Any, shared: Shared, trials: int, scorer: str) -> dict[str, Candidate]:
     """The candidates with the parameters that a search finds on these folds, and the blends with its members."""
 
     def build(name: str) -> Callable[[Candidate], Pipeline]:
         return candidates.builder(name, conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
 
-    found, folds, seed = {}, parts["folds"], conf.split.seed
+    found = {}
     for name, candidate in conf.candidates.items():
         if candidate.search:
             with suppress(CandidateFailed):  # it will be compared as it is written, and fail or not
-                it = search.search_parameters(candidate, build(name), X, y, folds, scorer, trials, seed)
+                it = search.search_parameters(candidate, build(name), shared, scorer, trials, conf.split.seed)
                 found[name] = it.tried[it.best]
     able = candidates.with_parameters(conf.candidates, found)
     blends = {name: candidate for name, candidate in conf.candidates.items() if candidate.members}
     predicted = {}
     for name, candidate in able.items() if blends else ():
         with suppress(CandidateFailed):
-            done = evaluate.cross_validate(build(name)(candidate), X, y, folds, [scorer])
+            done = evaluate.cross_validate(build(name)(candidate), shared, [scorer])
             predicted[name] = done["predicted"]
     log = conf.target_transform == "log"
-    scores = search.blend_scores(predicted, y, folds, scorer, log=log, most=MOST_MEMBERS)
+    scores = search.blend_scores(predicted, shared, scorer, log=log, most=MOST_MEMBERS)
     if scores:
-        members = list(search.best_blend(scores, predicted, y, folds, conf.scorers[0], log=log))
+        members = list(search.best_blend(scores, predicted, shared, conf.scorers[0], log=log))
         blends = {name: blend.model_copy(update={"members": members}) for name, blend in blends.items()}
     return dict(conf.candidates) | able | blends
 
 
 def _compare(
-    conf: Any, searched: Mapping[str, Candidate], X: pd.DataFrame, y: pd.Series, parts: Parts
+    conf: Any, searched: Mapping[str, Candidate], shared: Shared
 ) -> tuple[dict[str, dict[str, Any]], dict[str, list[list[float]]]]:
     results, predicted = {}, {}
     for name, candidate in searched.items():
         result: dict[str, Any] = {"baseline": candidate.baseline, "failed": None, "scores": {}}
         try:
-            done = evaluate.cross_validate(_build(conf, searched, name), X, y, parts["folds"], conf.scorers)
+            done = evaluate.cross_validate(_build(conf, searched, name), shared, conf.scorers)
         except CandidateFailed as failure:
             results[name] = result | {"failed": str(failure)}
             continue
         results[name], predicted[name] = result | {"scores": done["scores"]}, done["predicted"]
-    results |= constant.constant_result(y, parts["folds"], conf.scorers)
+    results |= constant.constant_result(shared.y, shared.folds, conf.scorers)
     return compare.with_failed_members(results, searched), predicted
 
 

@@ -60,7 +60,7 @@ def with_intervals(lines: pd.DataFrame, intervals: Intervals, limits: tuple[floa
     return lines.assign(low=[low for low, _ in around], high=[high for _, high in around])
 
 
-def with_held_out_intervals(
+def with_held_out_intervals(  # noqa: PLR0913 - three of them are rarely given
     lines: pd.DataFrame, level: float, target_transform: str, seed: int, parts: int = 5,
     alike: np.ndarray | None = None, limits: tuple[float, float] = NO_LIMITS,
 ) -> pd.DataFrame:  # fmt: skip

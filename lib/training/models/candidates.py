@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from training.config.recipe import Candidate, Engineered
 
 
-def build_pipeline(
+def build_pipeline(  # noqa: PLR0913 - each is a part of conf/ of its own
     name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int,
     members: Mapping[str, Candidate] | None = None, engineered: Mapping[str, Engineered] | None = None,
 ) -> Pipeline:  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -40,6 +40,15 @@ CODE = digest_json([module_digest("training.models.evaluate"), locked_environmen
 
 
 @dataclass(frozen=True)
+class Shared:
+    """What all candidates are fitted and scored on: features and target, one row per record, and the folds of rows."""
+
+    X: pd.DataFrame
+    y: pd.Series
+    folds: Sequence[Fold]
+
+
+@dataclass(frozen=True)
 class Trial:
     """What became of one candidate on the shared folds; `failed` holds the reason if it could not be scored.
 
@@ -67,24 +76,16 @@ class Curve:
 def try_candidate(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Parts, scorers: Sequence[str]) -> Trial:
     """Cross-validate a candidate and fit it on the training rows; a failure is a result, so the others can go on."""
     try:
-        done = cross_validate(pipeline, X, y, parts["folds"], scorers)
+        done = cross_validate(pipeline, Shared(X, y, parts["folds"]), scorers)
         model, seconds = fit(pipeline, X.iloc[parts["training"]], y.iloc[parts["training"]])
     except CandidateFailed as failure:
         return Trial(failed=str(failure))
     return Trial(None, done["scores"], done["predicted"], model, done["fit_seconds"], seconds)
 
 
-def learning_curve(
-    pipeline: Pipeline,
-    X: pd.DataFrame,
-    y: pd.Series,
-    folds: Sequence[Fold],
-    scorer: str,
-    fractions: Sequence[float],
-    seed: int,
-) -> Curve:
+def learning_curve(pipeline: Pipeline, shared: Shared, scorer: str, fractions: Sequence[float], seed: int) -> Curve:
     """Score a pipeline fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
-    first = folds[: folds_of_one_repeat(folds)]
+    first = first_repeat(shared).folds
     random = np.random.default_rng(seed)
     order = [random.permutation(fold["fit"]) for fold in first]
     sizes = [[max(2, round(len(rows) * fraction)) for rows in order] for fraction in sorted(fractions)]
@@ -97,7 +98,7 @@ def learning_curve(
     rows = [round(float(np.mean(size))) for size in sizes]
 
     def scored(folds: Sequence[Fold]) -> list[float]:
-        return cross_validate(pipeline, X, y, folds, [scorer])["scores"][scorer]
+        return cross_validate(pipeline, replace(shared, folds=folds), [scorer])["scores"][scorer]
 
     try:
         together = iter(scored(smaller))  # in one go: a core that is done with one size begins with the next
@@ -117,9 +118,7 @@ def _curve_of_sizes(
     return Curve([count for count, _ in kept], [scores for _, scores in kept], failed)
 
 
-def importance(
-    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorer: str, seed: int
-) -> dict[str, list[float]]:
+def importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> dict[str, list[float]]:
     """How much worse a pipeline scores on rows it has not seen when one feature is shuffled among them.
 
     Permutation importance (Breiman, 2001, "Random forests", Machine Learning 45) on each fold of the first repeat.
@@ -127,7 +126,7 @@ def importance(
     record that was put together by shuffling may be one that the pipeline cannot predict, or the scorer not score.
     """
     try:
-        losses = _remembered(_importance, pipeline, X, y, folds[: folds_of_one_repeat(folds)], scorer, seed)
+        losses = _remembered(_importance, pipeline, first_repeat(shared), scorer, seed)
     except (CandidateFailed, ValueError, ArithmeticError):
         return {}
     return losses if np.isfinite(list(losses.values())).all() else {}
@@ -143,19 +142,17 @@ def unfitted(pipeline: Pipeline) -> Pipeline:
     return clone(pipeline)
 
 
-def cross_validate(
-    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]
-) -> dict[str, Any]:
+def cross_validate(pipeline: Pipeline, shared: Shared, scorers: Sequence[str]) -> dict[str, Any]:
     """Fit and score a pipeline on each fold, preprocessing included.
 
-    X, y: all rows; folds hold row positions. Returns scores (scorer -> one per fold), predicted (per fold, the
-    prediction for each of its score rows, in the target's unit) and fit_seconds (per fold).
+    Returns scores (scorer -> one per fold), predicted (per fold, the prediction for each of its score rows, in the
+    target's unit) and fit_seconds (per fold).
     Raises CandidateFailed with the reason.
     """
-    score, done = prediction_scorer(scorers), _remembered(_predict_folds, pipeline, X, y, folds)
+    score, done = prediction_scorer(scorers), _remembered(_predict_folds, pipeline, shared)
     each = [
-        score(np.array(predicted), y.iloc[fold["score"]].to_numpy())
-        for fold, predicted in zip(folds, done["predicted"], strict=True)
+        score(np.array(predicted), shared.y.iloc[fold["score"]].to_numpy())
+        for fold, predicted in zip(shared.folds, done["predicted"], strict=True)
     ]
     return done | {"scores": {name: [scores[name] for scores in each] for name in scorers}}
 
@@ -169,6 +166,11 @@ def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float
     return _remembered(_fit, pipeline, X, y)
 
 
+def first_repeat(shared: Shared) -> Shared:
+    """The same with as many folds as it takes until every row has been scored once."""
+    return replace(shared, folds=shared.folds[: folds_of_one_repeat(shared.folds)])
+
+
 def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
     """How many folds it takes until every row has been scored once."""
     rows = {row for fold in folds for row in fold["score"]}
@@ -176,8 +178,9 @@ def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
     return int(np.searchsorted(covered, len(rows))) + 1
 
 
-def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold]) -> dict[str, Any]:
+def _predict_folds(pipeline: Pipeline, shared: Shared) -> dict[str, Any]:
     """Without scores, so that whatever is scored later was fitted and predicted once."""
+    X, y, folds = shared.X, shared.y, shared.folds
 
     def one_fold(fold: Fold) -> tuple[list[float], float]:
         fitted, seconds = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
@@ -191,10 +194,8 @@ def _predict_folds(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Seq
     return {"predicted": [predicted for predicted, _ in results], "fit_seconds": [seconds for _, seconds in results]}
 
 
-def _importance(
-    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, folds: Sequence[Fold], scorer: str, seed: int
-) -> dict[str, list[float]]:
-    score = prediction_scorer([scorer])
+def _importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> dict[str, list[float]]:
+    score, X, y = prediction_scorer([scorer]), shared.X, shared.y
 
     def one_fold(fold: Fold) -> list[float]:
         fitted, _ = _timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
@@ -211,7 +212,7 @@ def _importance(
             losses.append(kept - float(np.mean([score(each, truth)[scorer] for each in predicted])))
         return losses
 
-    done = joblib.Parallel(n_jobs=CORES, prefer="threads")(joblib.delayed(one_fold)(fold) for fold in folds)
+    done = joblib.Parallel(n_jobs=CORES, prefer="threads")(joblib.delayed(one_fold)(fold) for fold in shared.folds)
     return {name: [fold[number] for fold in done] for number, name in enumerate(X.columns)}
 
 

@@ -25,11 +25,10 @@ from training.problems import CandidateFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
     from training.config.recipe import Candidate
-    from training.data.split import Fold
+    from training.models.evaluate import Shared
 
 # A best value that lies in this share of its range from an end may be better still beyond it.
 EDGE = 0.02
@@ -54,10 +53,9 @@ class Found:
         return int(np.nanargmax(self.scores))
 
 
-def search_parameters(
-    candidate: Candidate, build: Callable[[Candidate], Pipeline], X: pd.DataFrame, y: pd.Series,
-    folds: Sequence[Fold], scorer: str, trials: int, seed: int,
-) -> Found:  # fmt: skip
+def search_parameters(  # noqa: PLR0913 - the data, and each setting of the notebook
+    candidate: Candidate, build: Callable[[Candidate], Pipeline], shared: Shared, scorer: str, trials: int, seed: int
+) -> Found:
     """Search a candidate's space for the best mean score over the folds.
 
     build: makes the pipeline of a candidate; trials: how many settings to try, the present one among them.
@@ -73,7 +71,7 @@ def search_parameters(
         values = {name: _propose(trial, name, space) for name, space in candidate.search.items()}
         changed = candidate.model_copy(update={"parameters": candidate.parameters | values})
         try:
-            score = float(np.mean(evaluate.cross_validate(build(changed), X, y, folds, [scorer])["scores"][scorer]))
+            score = float(np.mean(evaluate.cross_validate(build(changed), shared, [scorer])["scores"][scorer]))
             study.tell(trial, score)
         except CandidateFailed as failure:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -101,9 +99,8 @@ def summary(found: Found) -> dict[str, Any]:
 
 
 def try_each(
-    candidates: Mapping[str, Candidate], build: Callable[[Candidate], Pipeline], X: pd.DataFrame, y: pd.Series,
-    folds: Sequence[Fold], scorer: str,
-) -> tuple[dict[str, float], dict[str, list[list[float]]]]:  # fmt: skip
+    candidates: Mapping[str, Candidate], build: Callable[[Candidate], Pipeline], shared: Shared, scorer: str
+) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
     """Cross-validate each candidate: its mean score, and per fold its predictions for the score rows.
 
     One that fails is left out. Raises CandidateFailed if fewer than two are left, of which no blend can be made.
@@ -111,7 +108,7 @@ def try_each(
     done, failed = {}, []
     for name, candidate in candidates.items():
         try:
-            done[name] = evaluate.cross_validate(build(candidate), X, y, folds, [scorer])
+            done[name] = evaluate.cross_validate(build(candidate), shared, [scorer])
         except CandidateFailed as failure:
             failed.append(f"{name}: {failure}")
     if len(done) < 2:
@@ -123,9 +120,8 @@ def try_each(
 
 
 def blend_scores(
-    predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str,
-    *, log: bool, most: int,
-) -> dict[tuple[str, ...], float]:  # fmt: skip
+    predicted: Mapping[str, Sequence[Sequence[float]]], shared: Shared, scorer: str, *, log: bool, most: int
+) -> dict[tuple[str, ...], float]:
     """Score every blend of two to `most` members, best first: names -> mean score over the folds; without such as fail.
 
     A name may stand several times, and then counts as often: ensemble selection with replacement (Caruana and others,
@@ -134,7 +130,7 @@ def blend_scores(
     predicted: per candidate and fold, the predictions for the fold's score rows; log: whether they are averaged on the
     logarithm, as the blend does.
     """
-    score = _blend_scorer(predicted, y, folds, scorer, log=log)
+    score = _blend_scorer(predicted, shared, scorer, log=log)
     sets = [
         names
         for size in range(2, most + 1)
@@ -147,8 +143,8 @@ def blend_scores(
 
 
 def best_blend(
-    scores: Mapping[tuple[str, ...], float], predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series,
-    folds: Sequence[Fold], metric: str, *, log: bool,
+    scores: Mapping[tuple[str, ...], float], predicted: Mapping[str, Sequence[Sequence[float]]], shared: Shared,
+    metric: str, *, log: bool,
 ) -> tuple[str, ...]:  # fmt: skip
     """Choose the best blend that by the deciding metric, too, beats every candidate alone; or else just the best.
 
@@ -158,23 +154,23 @@ def best_blend(
     """
     if not scores:
         raise CandidateFailed("no blend of these candidates could be scored: see what each predicts, in 03_train")
-    score = _blend_scorer(predicted, y, folds, metric, log=log)
+    score = _blend_scorer(predicted, shared, metric, log=log)
     alone = max(score((name,)) for name in predicted)
     return next((names for names in scores if score(names) > alone), next(iter(scores)))
 
 
 def _blend_scorer(
-    predicted: Mapping[str, Sequence[Sequence[float]]], y: pd.Series, folds: Sequence[Fold], scorer: str, *, log: bool
+    predicted: Mapping[str, Sequence[Sequence[float]]], shared: Shared, scorer: str, *, log: bool
 ) -> Callable[[tuple[str, ...]], float]:
     """Make a function that scores the blend of some candidates: the mean over the folds, -inf where it fails."""
-    score = prediction_scorer([scorer])
-    truth = [y.iloc[fold["score"]].to_numpy() for fold in folds]
+    score, folds = prediction_scorer([scorer]), range(len(shared.folds))
+    truth = [shared.y.iloc[fold["score"]].to_numpy() for fold in shared.folds]
     forward, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     scale = {name: [forward(np.array(values)) for values in each] for name, each in predicted.items()}
 
     def of(names: tuple[str, ...]) -> float:
         with np.errstate(over="ignore"):  # and is then no score
-            blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in range(len(folds))]
+            blends = [back(np.mean([scale[name][number] for name in names], axis=0)) for number in folds]
         try:
             return float(np.mean([score(*pair)[scorer] for pair in zip(blends, truth, strict=True)]))
         except CandidateFailed:
