@@ -154,7 +154,7 @@ def _report(page: str) -> Response:
     if not path.is_file() or not path.resolve().is_relative_to((bundle / "reports").resolve()):  # a link may lead out
         raise NotFound
     found = path.stat()
-    html = _published(bundle, page, path, (found.st_ino, found.st_ctime_ns))
+    html = _published(bundle, path, (found.st_ino, found.st_ctime_ns))
     # read from a disk a report has nowhere to go back to, here it has
     back = f'{REPORT_NAV}\n<a href="{root()}">Predict</a>'.encode()
     response = Response(html.replace(REPORT_NAV.encode(), back, 1), mimetype="text/html")
@@ -164,10 +164,11 @@ def _report(page: str) -> Response:
 
 
 @lru_cache(maxsize=8)  # some megabytes
-def _published(bundle: Path, page: str, path: Path, mark: tuple[int, int]) -> bytes:
+def _published(bundle: Path, path: Path, mark: tuple[int, int]) -> bytes:
     """Read and check a report, once for as long as its file stays as it is, which the mark tells. Raises Problem."""
-    html, digest = path.read_bytes(), _digests(bundle).get(page)
-    if digest and digest_bytes(html) != digest:
+    html, known = path.read_bytes(), _digests(bundle)
+    page = path.relative_to(bundle / "reports").as_posix()
+    if known and known.get(page) != digest_bytes(html):
         raise Problem(404, "The report was changed", f"{page} is not what was published; make run publishes it anew")
     return html
 

@@ -29,6 +29,7 @@ UNREAD_BYTES = 65_536  # what a client may still send after its last answer
 # A body of smaller chunks, on the average, would take more time to put together than anybody needs.
 CHUNK_BYTES, FREE_CHUNKS = 64, 10_000
 FRAMING = (b"content-length", b"transfer-encoding")
+HUNG_UP = "the client hung up"
 TOO_LONG = 431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes"
 
 
@@ -44,7 +45,7 @@ class Connection(asyncio.Protocol):
         self.requests: list[Request] = []
         self.coming: Request | None = None
         self.unread, self.held, self.head_bytes, self.idle_since = b"", 0, 0, time.monotonic()
-        self.is_sending = self.is_last = self.has_ended = self.is_parting = False
+        self.is_sending = self.is_last = self.has_ended = self.is_parting = self.is_lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Return whether to stay open: who sends no more may still be waiting for its answer."""
         self.has_ended = True
-        self._give_up()
+        self._give_up([self.coming] if self.coming else [])
         return bool(self.requests) and not self.is_parting
 
     def resume_writing(self) -> None:
@@ -76,18 +77,17 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.worker.connections.discard(self)
-        self._give_up()
-        self.is_last, self.unread = True, b""
-        self.requests = [request for request in self.requests if request.is_asked]
+        self._give_up([request for request in self.requests if not request.is_asked])
+        self.is_lost, self.is_last, self.unread = True, True, b""
         if self.is_sending:
-            self._end("the client hung up")
+            self._end(HUNG_UP)
         self._hold()
 
-    def _give_up(self) -> None:
-        """Tell of a request that its client broke off; nobody waits for an answer, and the app is not asked."""
-        if self.coming:
-            tell_broken_off(self.requests.pop(), self.peer[0])
-            self.coming = None
+    def _give_up(self, unasked: list[Request]) -> None:
+        """Tell of the last requests, which nobody waits for: the app is not asked."""
+        for request in unasked:
+            tell_broken_off(request, self.peer[0], HUNG_UP if self.worker.alive else "the server stops")
+        self.requests, self.coming = self.requests[: len(self.requests) - len(unasked)], None
 
     def on_message_begin(self) -> None:
         if not self.is_last and not self.coming:
@@ -183,7 +183,9 @@ class Connection(asyncio.Protocol):
 
     def answered(self, request: Request, answer: bytes) -> None:
         """Send an answer, unless the request was cut off meanwhile."""
-        if self.requests and self.requests[0] is request:
+        if self.requests and self.requests[0] is request and self.is_lost:
+            self._end(HUNG_UP)
+        elif self.requests and self.requests[0] is request:
             if len(answer) <= SURE_BYTES:
                 request.tell()
             self.transport.write(answer)
@@ -218,6 +220,7 @@ class Connection(asyncio.Protocol):
     def cut_off(self, reason: str) -> None:
         """Give a client up: with an answer that says so, unless it got a part of another, or asked for nothing."""
         if self.is_sending:
+            self.requests, self.coming = self.requests[:1], None
             self.transport.abort()
             self._end(reason)
         elif not self.requests or self.is_parting:

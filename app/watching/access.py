@@ -62,8 +62,12 @@ def _now() -> str:
 
 def _begin() -> None:
     g.begun = request.environ.get(BEGUN) or time.monotonic()
-    sent = request.headers.get("X-Request-ID", "")
-    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    g.request_id = _request_id(request.headers.get("X-Request-ID", ""))
+
+
+def _request_id(sent: str) -> str:
+    """The client's own, if it can be one."""
+    return sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def _end(response: Response) -> Response:
@@ -84,11 +88,12 @@ def _end(response: Response) -> Response:
     return response
 
 
-def tell_broken_off(request: Request, remote: str) -> None:
-    """Log and count a request of which the client sent a part and hung up."""
-    line = {"request_id": uuid.uuid4().hex, "remote": remote, "method": request.method}
-    line |= {"path": request.target.decode("latin-1"), "status": 400, "bytes_in": len(request.body), "bytes_out": 0}
-    _tell(line, "cut off", "unknown", time.monotonic() - request.begun, "the client hung up")
+def tell_broken_off(request: Request, remote: str, reason: str) -> None:
+    """Log and count a request that came in part, or whole and too late, so that the app was not asked."""
+    own, path = b"".join(request.header(b"x-request-id")), request.target.partition(b"?")[0]  # a form is in the query
+    line = {"request_id": _request_id(own.decode("latin-1")), "remote": remote, "method": request.method}
+    line |= {"path": path.decode("latin-1"), "status": 400, "bytes_in": len(request.body), "bytes_out": 0}
+    _tell(line, "cut off", "unknown", time.monotonic() - request.begun, reason)
 
 
 def _tell(line: dict[str, Any], status: str, route: str, seconds: float, cut_off: str) -> None:

@@ -28,10 +28,10 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 VALUES = tuple(round(step * 10**power, 6) for power in range(-2, 7) for step in (1, 1.6, 2.5, 4, 6.3))
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
-_requests = Counter("http_requests", "Requests that were answered.", ["method", "route", "status"])
+_requests = Counter("http_requests", "Requests that were answered or cut off.", ["method", "route", "status"])
 _seconds = Histogram("http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS)
 _seconds.labels("GET", "/metrics")  # so that each process makes its file of histograms when it begins
-_cut_off = Counter("http_requests_cut_off", "Requests that took too long or too much.", ["method", "route"])
+_cut_off = Counter("http_requests_cut_off", "Requests that the server or the client gave up.", ["method", "route"])
 _in_flight = Gauge("http_requests_in_flight", "Requests under way.", multiprocess_mode="livesum")
 # The library tells these of one process, and only where there is one. Here they are those of all workers together.
 _process, _summed = ProcessCollector(registry=None), {"registry": None, "multiprocess_mode": "livesum"}

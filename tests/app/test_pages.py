@@ -272,12 +272,17 @@ def test_a_report_is_what_was_published_or_is_not_served(client: FlaskClient):
     sound, before = client.get("/report"), report.read_bytes()
     report.write_bytes(before + b"<p>and buy mine</p>")
     changed = client.get("/report", headers=HTML)
+    in_other_words = [client.get(f"/report/{path}report.html").status_code for path in ("../", "./../", "x/../../")]
+    (bundle / "reports/report/added.html").write_text("<p>new</p>")
+    added = client.get("/report/added.html").status_code
+    (bundle / "reports/report/added.html").unlink()
     (bundle / "run.json").unlink()
     report.write_bytes(before)
 
     assert sound.status_code == 200
     assert (changed.status_code, b"buy mine" in changed.data) == (404, False)
     assert "The report was changed" in changed.text
+    assert (in_other_words, added) == ([404] * 3, 404)
 
 
 def test_without_a_bundle_people_get_a_page_and_programs_a_problem(tmp_path: Any):

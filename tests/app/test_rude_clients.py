@@ -29,12 +29,16 @@ pytestmark = pytest.mark.run
 PATHS = ("/healthz", "/readyz", "/metrics", "/", "/report", "/model", "/openapi.json")
 
 
+def own_id() -> str:
+    return f"X-Request-ID: mine-{time.monotonic_ns()}"
+
+
 def half_a_head(port: int) -> socket.socket:
-    return connected(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Fo")
+    return connected(port, b"GET /healthz?LotArea=9627 HTTP/1.1\r\nHost: x\r\n%b\r\nX-Fo" % own_id().encode())
 
 
 def half_a_body(port: int) -> socket.socket:
-    return connected(port, head("/predict", "Content-Length: 1000") + b"[")
+    return connected(port, head("/predict", "Content-Length: 1000", own_id()) + b"[")
 
 
 def most_of_a_large_body(port: int) -> socket.socket:
@@ -174,7 +178,29 @@ def test_who_hangs_up_amid_a_request_is_logged_and_counted(
     (line,) = [line for line in logged(output)[lines:] if line["path"] in ("/healthz", "/predict")]
 
     assert (line["status"], line["cut_off"], line["bytes_out"]) == (400, "the client hung up", 0)
-    assert line["remote"] == "127.0.0.1"
+    assert (line["remote"], line["request_id"][:5]) == ("127.0.0.1", "mine-")
+
+
+def test_who_hangs_up_while_the_answer_is_computed_is_not_told_of_as_answered(
+    rude: int, output: Path, records: list[dict[str, Any]]
+):
+    body, lines = json.dumps(records[:1] * 3000).encode(), len(logged(output))
+    with connected(rude, head("/predict", f"Content-Length: {len(body)}") + body) as client:
+        time.sleep(0.02)  # it has been read
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: [line for line in logged(output)[lines:] if line["path"] == "/predict"])
+    (line,) = [line for line in logged(output)[lines:] if line["path"] == "/predict"]
+
+    assert line["cut_off"] == "the client hung up"
+
+
+def test_each_of_several_requests_is_told_of_where_their_client_hangs_up(rude: int, output: Path):
+    lines = len(logged(output))
+    with connected(rude, head("/model", method="GET") + head("/docs", method="GET") + b"GET /rep") as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: len([line for line in logged(output)[lines:] if line["path"] != "/metrics"]) == 3)
+
+    assert [line["path"] for line in logged(output)[lines:]].count("/docs") == 1
 
 
 def test_who_takes_the_room_longest_is_cut_off_first(rude: int, records: list[dict[str, Any]]):

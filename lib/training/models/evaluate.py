@@ -47,6 +47,10 @@ class Shared:
     y: pd.Series
     folds: Sequence[Fold]
 
+    def first_repeat(self) -> Shared:
+        """The same with as many folds as it takes until every row has been scored once."""
+        return replace(self, folds=self.folds[: folds_of_one_repeat(self.folds)])
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -85,7 +89,7 @@ def try_candidate(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, parts: Part
 
 def learning_curve(pipeline: Pipeline, shared: Shared, scorer: str, fractions: Sequence[float], seed: int) -> Curve:
     """Score a pipeline fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
-    first = first_repeat(shared).folds
+    first = shared.first_repeat().folds
     random = np.random.default_rng(seed)
     order = [random.permutation(fold["fit"]) for fold in first]
     sizes = [[max(2, round(len(rows) * fraction)) for rows in order] for fraction in sorted(fractions)]
@@ -126,7 +130,7 @@ def importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> di
     record that was put together by shuffling may be one that the pipeline cannot predict, or the scorer not score.
     """
     try:
-        losses = _remembered(_importance, pipeline, first_repeat(shared), scorer, seed)
+        losses = _remembered(_importance, pipeline, shared.first_repeat(), scorer, seed)
     except (CandidateFailed, ValueError, ArithmeticError):
         return {}
     return losses if np.isfinite(list(losses.values())).all() else {}
@@ -164,11 +168,6 @@ def fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[bytes, float
     Raises CandidateFailed with the reason.
     """
     return _remembered(_fit, pipeline, X, y)
-
-
-def first_repeat(shared: Shared) -> Shared:
-    """The same with as many folds as it takes until every row has been scored once."""
-    return replace(shared, folds=shared.folds[: folds_of_one_repeat(shared.folds)])
 
 
 def folds_of_one_repeat(folds: Sequence[Fold]) -> int:
