@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import coverage
@@ -129,4 +130,8 @@ def _inside(checkout: Path, most_seconds: int, function: Callable[..., int], *ar
 
 
 def _pytest(arguments: list[str], plugin: Any) -> int:
-    return int(pytest.main(["-q", "--tb=short", *arguments], plugins=[plugin]))
+    try:
+        return int(pytest.main(["-q", "--tb=short", *arguments], plugins=[plugin]))
+    except Exception:  # what a turned line leaves open may break pytest at its very end: that is noticed too
+        traceback.print_exc()
+        return int(pytest.ExitCode.INTERNAL_ERROR)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import ROOT
+from tests.mutation import reached
 from tests.mutation.__main__ import draw, excuse, excuses
 from tests.mutation.turned import mutated, mutations
 
@@ -99,6 +100,15 @@ def test_a_seed_draws_the_same_sample_and_each_kind_as_often():
         ["arithmetic", "comparison", "condition", "constant", "result"], 10
     )
     assert {mutation.path for mutation in drawn} == {"app/programs/answers.py", "app/programs/asking.py"}
+
+
+def test_what_breaks_pytest_itself_counts_as_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def breaks(*_: object, **__: object) -> int:
+        raise ExceptionGroup("unraisable exceptions", [ResourceWarning("unclosed transport")])
+
+    monkeypatch.setattr(pytest, "main", breaks)
+
+    assert reached.try_tests(tmp_path, ["tests/test_x.py::test_x"]) == pytest.ExitCode.INTERNAL_ERROR
 
 
 def test_every_excuse_is_for_something_that_can_be_turned_and_says_why():
