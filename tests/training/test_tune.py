@@ -40,7 +40,7 @@ def searched_with(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch
     monkeypatch.setattr(evaluate, "CACHE", tmp_path)
     X, y = features_and_target(table, contract)
     build = builder("ridge", contract, "none", 0, {})
-    return lambda search, what, *more: search(what, build, X, y, FOLDS, RMSE, *more)
+    return lambda search, what, *more: search(what, build, Shared(X, y, FOLDS), RMSE, *more)
 
 
 @pytest.fixture
