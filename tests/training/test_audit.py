@@ -81,7 +81,9 @@ def test_no_record_that_is_put_aside_is_equal_to_one_that_is_used(
         seen.append(set(X.assign(y=y).itertuples(index=False, name=None)))
 
     monkeypatch.setattr(
-        audit, "_compare", lambda conf, searched, X, y, parts: (remember(X, y), compare(conf, searched, X, y, parts))[1]
+        audit,
+        "_compare",
+        lambda conf, searched, shared: (remember(shared.X, shared.y), compare(conf, searched, shared))[1],
     )
     score = evaluate.score
     monkeypatch.setattr(
