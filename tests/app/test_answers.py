@@ -26,7 +26,7 @@ from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import COLUMNS
 from training.bundle.drafting import draft_bundle, with_seen_ranges
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def files() -> dict[str, bytes]:
     zones, classes, areas = ["RL", "RM"] * 10, [20, 60, 60, 20] * 5, [float(area) for area in range(20)]
     table = pd.DataFrame({"Zone": zones, "Class": classes, "Area": areas, "Price": [9.0 + area for area in areas]})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("linear", candidate, Design(contract)).fit(table, table["Price"])
     return draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, {"name": "small"})
 
 
@@ -499,7 +499,7 @@ def test_prediction_interval_and_reasons_keep_to_the_limits_of_the_target(
     table = pd.DataFrame({"Zone": ["RL", "RM"] * 8, "Class": [20, 60] * 8, "Area": [float(it) for it in range(16)]})
     table["Price"] = 9.0 + table["Area"]
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("linear", candidate, Design(contract)).fit(table, table["Price"])
     files = draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, {"name": "small"})
     typical = {"scale": "linear", "record": {"Zone": "RL", "Class": "20", "Area": 3.0}}
     intervals = {"level": 0.9, "scale": "linear", "at": [12.0], "below": [0.5], "above": [0.5]}

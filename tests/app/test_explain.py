@@ -25,7 +25,7 @@ from modelbundle.contributions import Contributions, Typical
 from tests.app.conftest import client_of, publish
 from training.bundle.drafting import draft_bundle, with_seen_ranges
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -65,7 +65,7 @@ def files() -> dict[str, bytes]:
     candidate = Candidate(
         estimator="sklearn.ensemble.GradientBoostingRegressor", parameters={"n_estimators": 20, "max_depth": 4}
     )
-    pipeline = build_pipeline("trees", candidate, contract, "log", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("trees", candidate, Design(contract, "log")).fit(table, table["Price"])
     return draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, {"name": "small"})
 
 

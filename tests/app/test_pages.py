@@ -24,7 +24,7 @@ from tests.helpers.stand_in import service_of
 from tests.modelbundle.conftest import write_bundle
 from training.bundle.drafting import draft_bundle, with_seen_ranges
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     table["Price"] = [1000 + area for area in areas]
     contract = Contract.model_validate({"columns": COLUMNS})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("linear", candidate, Design(contract)).fit(table, table["Price"])
     facts = {"name": "odd", "title": "<script>alert(1)</script>", "winner": "linear"}
     files = draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, facts)
     folder = write_bundle(models, files)

@@ -14,7 +14,7 @@ from modelbundle.contract import Contract
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle.drafting import draft_bundle
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def small_bundle(contract: Contract, added: float) -> dict[str, bytes]:
     zones, classes, areas = ["RL", "RM"] * 10, [20, 60, 60, 20] * 5, [float(area) for area in range(20)]
     table = pd.DataFrame({"Zone": zones, "Class": classes, "Area": areas, "Price": [added + area for area in areas]})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    pipeline = build_pipeline("linear", candidate, contract, "none", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("linear", candidate, Design(contract)).fit(table, table["Price"])
     return draft_bundle(pickle.dumps(pipeline), contract, table, {"name": "small"})
 
 

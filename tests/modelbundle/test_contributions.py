@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from modelbundle.contributions import Contributions, Typical, _orders, contributions, in_whole_units, most_rows
 from modelbundle.frame import records_to_frame
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def log_linear(contract: Contract) -> Any:
     logs = [5 + 0.02 * area + 0.3 * (zone == "RL") - 0.1 * (class_ == 60) for zone, class_, area in rows]
     table = pd.DataFrame({"Zone": zones, "Class": classes, "Area": areas, "Price": np.exp(logs)})
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    return build_pipeline("linear", candidate, contract, "log", 0).fit(table, table["Price"])
+    return build_pipeline("linear", candidate, Design(contract, "log")).fit(table, table["Price"])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.training.conftest import COLUMNS, small_table
 from training.bundle.plan import describe
 from training.bundle.plan_check import at_thresholds, odd_records
 from training.config.recipe import Candidate, Engineered
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from modelbundle.plan import Model
@@ -68,7 +68,7 @@ def planned(name: str, transform: str = "log") -> tuple[Any, bytes]:
     """A pipeline fitted on 60 houses, and its plan."""
     table, candidate = small_table(), Candidate(**MODELS[name])
     members = {member: Candidate(**MODELS[member]) for member in candidate.members}
-    built = build_pipeline(name, candidate, contract(), transform, 0, members, ENGINEERED)
+    built = build_pipeline(name, candidate, Design(contract(), transform, 0, ENGINEERED), members)
     pipeline = built.fit(table, table["Price"])
     return pipeline, write_plan(describe(pipeline, contract()))
 

@@ -16,7 +16,7 @@ from modelbundle.digests import digest_file
 from training.bundle import publish as publishing
 from training.bundle.drafting import draft_bundle
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def drafted(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Pat
     folder, table = tmp_path_factory.mktemp("drafted"), small_table()
     for name, strategy in (("old", "mean"), ("new", "median")):
         candidate = Candidate(estimator="sklearn.dummy.DummyRegressor", parameters={"strategy": strategy})
-        pipeline = build_pipeline(name, candidate, contract, "none", 0).fit(table, table["Price"])
+        pipeline = build_pipeline(name, candidate, Design(contract)).fit(table, table["Price"])
         files = draft_bundle(pickle.dumps(pipeline), contract, table, {"name": name})
         for file, data in files.items():
             write(folder / name / "bundle" / file, data)

@@ -13,9 +13,11 @@ from training.config.conf import Split
 from training.config.recipe import Candidate
 from training.data.reading import features_and_target
 from training.judging import audit, quoted
-from training.judging.audit import Audited, audit_once, audits_table, held, record, tell_audits
+from training.judging.audit import Audited, audit_once, held, record
 from training.models import evaluate
 from training.models.metrics import describe
+from training.reporting.tables import audits_table
+from training.reporting.words_result import tell_audits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +151,7 @@ def test_the_record_counts_what_held_by_each_scorer():
 
     assert (found["splits"], found["held"]) == (2, {RMSE: 2, "r2": 1})
     assert found["audits"][1] == {"seed": 1, "winner": "svr", "quoted": quoted, "unused": {RMSE: 9.0, "r2": 0.7}}
-    assert found["told"] == (
-        "By RMSE the quoted range held the error on the unused records in 2 of 2 re-splits (R² 1). "
+    assert tell_audits(audits, [USD, describe("r2", "USD")]) == (
+        "By RMSE the quoted range held the error on the unused records in **2 of 2** re-splits (R² 1). "
         "On average that error was 10.0% below the quoted one."
     )

@@ -13,7 +13,7 @@ import pytest
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle.drafting import draft_bundle, golden_requests, with_seen_ranges
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -26,7 +26,7 @@ def fitted(contract: Contract) -> Pipeline:
     from tests.training.conftest import small_table
 
     ols = Candidate(estimator="sklearn.linear_model.LinearRegression")
-    return build_pipeline("ols", ols, contract, "none", 0).fit(table := small_table(), table["Price"])
+    return build_pipeline("ols", ols, Design(contract)).fit(table := small_table(), table["Price"])
 
 
 def test_a_feature_tells_the_range_or_the_categories_that_training_saw(contract: Contract, table: pd.DataFrame):
@@ -90,7 +90,7 @@ def test_golden_answers_are_the_pipelines(fitted: Pipeline, contract: Contract, 
 @pytest.mark.parametrize("plannable", [True, False])
 def test_the_manifest_vouches_for_every_file(contract: Contract, table: pd.DataFrame, plannable: bool):
     estimator = "sklearn.linear_model.LinearRegression" if plannable else "sklearn.neighbors.KNeighborsRegressor"
-    pipeline = build_pipeline("it", Candidate(estimator=estimator), contract, "none", 0).fit(table, table["Price"])
+    pipeline = build_pipeline("it", Candidate(estimator=estimator), Design(contract)).fit(table, table["Price"])
     files = draft_bundle(pickle.dumps(pipeline), with_seen_ranges(contract, table), table, {"name": "x", "title": "X"})
     manifest = json.loads(files.pop("manifest.json"))
 

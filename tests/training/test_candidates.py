@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 
 from modelbundle.frame import canonical_frame
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LacksGetParams:
 
 def build(contract: Contract, estimator: str, transform: str = "none", seed: int = 0, **parameters: Any) -> Pipeline:
     candidate = Candidate(estimator=estimator, parameters=parameters)
-    return build_pipeline("mine", candidate, contract, transform, seed)
+    return build_pipeline("mine", candidate, Design(contract, transform, seed))
 
 
 def regressor(pipeline: Pipeline) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.bundle.facts import best_baseline
 from training.judging.compare import Ranked, choose
+from training.judging.facts import best_baseline
 from training.models.constant import best_constant, constant_result, name
 from training.models.metrics import describe, prediction_scorer
 from training.problems import CandidateFailed

@@ -12,7 +12,7 @@ from modelbundle.contract import Contract
 from training.config.recipe import Candidate
 from training.data.reading import features_and_target
 from training.judging.effects import effect, explain, leading, typical_record
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def fitted(contract: Contract, table: pd.DataFrame) -> Pipeline:
     X, y = features_and_target(table, contract)
-    return build_pipeline("ols", Candidate(estimator="sklearn.linear_model.LinearRegression"), contract, "log", 0).fit(
-        X, y
-    )
+    return build_pipeline(
+        "ols", Candidate(estimator="sklearn.linear_model.LinearRegression"), Design(contract, "log")
+    ).fit(X, y)
 
 
 def test_the_typical_record_is_a_real_one_of_middling_target(contract: Contract, table: pd.DataFrame):

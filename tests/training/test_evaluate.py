@@ -20,10 +20,19 @@ from training.bundle.drafting import draft_bundle, golden_requests
 from training.config.conf import Candidate, Split
 from training.data.split import Parts, split_rows
 from training.finite import predict
-from training.judging.outcome import held_out_predictions
-from training.models import evaluate
-from training.models.candidates import build_pipeline
-from training.models.evaluate import Shared, cross_validate, fit, learning_curve, score, try_candidate, unfitted
+from training.judging.predictions import held_out_predictions
+from training.models import diagnose, evaluate
+from training.models.candidates import Design, build_pipeline
+from training.models.diagnose import learning_curve
+from training.models.evaluate import (
+    Shared,
+    Validated,
+    cross_validate,
+    fit,
+    score,
+    try_candidate,
+    unfitted,
+)
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
@@ -99,16 +108,16 @@ class Problem:
 
     def build(self, estimator: str = LINEAR, transform: str = "none", **parameters: Any) -> Pipeline:
         candidate = Candidate(estimator=estimator, parameters=parameters)
-        return build_pipeline("mine", candidate, self.contract, transform, 0)
+        return build_pipeline("mine", candidate, Design(self.contract, transform))
 
     @property
     def shared(self) -> Shared:
         return Shared(self.X, self.y, self.parts["folds"])
 
-    def cross_validate(self, pipeline: Pipeline, scorers: list[str] = SCORERS) -> dict[str, Any]:
+    def cross_validate(self, pipeline: Pipeline, scorers: list[str] = SCORERS) -> Validated:
         return cross_validate(pipeline, self.shared, scorers)
 
-    def curve(self, pipeline: Pipeline, fractions: list[float]) -> evaluate.Curve:
+    def curve(self, pipeline: Pipeline, fractions: list[float]) -> diagnose.Curve:
         return learning_curve(pipeline, self.shared, "r2", fractions, 0)
 
 
@@ -121,6 +130,7 @@ def counting(**parameters: Any) -> Pipeline:
 def problem(table: pd.DataFrame, contract: Contract, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Problem:
     monkeypatch.setattr(evaluate, "CACHE", tmp_path)
     monkeypatch.setattr(evaluate, "CORES", 1)
+    monkeypatch.setattr(diagnose, "CORES", 1)
     monkeypatch.setattr(CountsFits, "fits", 0)
     return Problem(table, contract)
 
@@ -141,7 +151,7 @@ def test_a_candidate_that_goes_wrong_is_a_failed_trial(problem: Problem, estimat
     trial = try_candidate(problem.build(estimator), problem.X, problem.y, problem.parts, SCORERS)
 
     assert reason in trial.failed
-    assert (trial.scores, trial.predicted, trial.model) == ({}, [], b"")
+    assert (trial.folds, trial.model) == (Validated(), b"")
 
 
 def test_predictions_that_the_metric_cannot_score_are_a_failed_trial(problem: Problem):
@@ -156,8 +166,8 @@ def test_a_sound_candidate_has_scores_predictions_and_a_model(problem: Problem):
     trial = try_candidate(problem.build(), problem.X, problem.y, problem.parts, SCORERS)
 
     assert trial.failed is None
-    assert {name: len(scores) for name, scores in trial.scores.items()} == dict.fromkeys(SCORERS, 4)
-    assert [len(predicted) for predicted in trial.predicted] == [24] * 4
+    assert {name: len(scores) for name, scores in trial.folds.scores.items()} == dict.fromkeys(SCORERS, 4)
+    assert [len(predicted) for predicted in trial.folds.predicted] == [24] * 4
     assert np.isfinite(pickle.loads(trial.model).predict(problem.X)).all()
 
 
@@ -167,7 +177,7 @@ def test_the_model_has_not_seen_the_holdout(problem: Problem):
 
     after = try_candidate(problem.build(), problem.X, problem.y, problem.parts, SCORERS)
 
-    assert (after.model, after.scores) == (before.model, before.scores)
+    assert (after.model, after.folds.scores) == (before.model, before.folds.scores)
 
 
 def test_a_fold_is_predicted_by_a_pipeline_that_saw_its_fitted_rows_only(problem: Problem):
@@ -179,8 +189,8 @@ def test_a_fold_is_predicted_by_a_pipeline_that_saw_its_fitted_rows_only(problem
         X, y = problem.X.iloc[fold["score"]], problem.y.iloc[fold["score"]]
         fitted = pipeline.fit(problem.X.iloc[fold["fit"]], problem.y.iloc[fold["fit"]])
 
-        assert done["predicted"][number] == fitted.predict(X).tolist()
-        assert {name: done["scores"][name][number] for name in SCORERS} == score(fitted, X, y, SCORERS)
+        assert done.predicted[number] == fitted.predict(X).tolist()
+        assert {name: done.scores[name][number] for name in SCORERS} == score(fitted, X, y, SCORERS)
 
 
 def test_the_same_fit_is_not_done_twice(problem: Problem):
@@ -235,7 +245,7 @@ def test_a_learning_curve_has_growing_sizes_and_a_score_for_each_fold_of_one_rep
 def test_a_learning_curve_ends_with_the_scores_of_the_cross_validation(problem: Problem):
     curve = problem.curve(counting(), [0.5, 1.0])
 
-    assert curve.scores[-1] == problem.cross_validate(counting())["scores"]["r2"][:2]
+    assert curve.scores[-1] == problem.cross_validate(counting()).scores["r2"][:2]
 
 
 def test_a_learning_curve_leaves_out_the_sizes_that_fail_and_says_why(problem: Problem):
@@ -266,7 +276,7 @@ def test_importance_is_measured_on_rows_that_were_not_fitted(tmp_path: Path, mon
     y = X["signal"] + random.normal(size=120)
     first, second = list(range(60)), list(range(60, 120))
     folds = [{"fit": first, "score": second}, {"fit": second, "score": first}]
-    losses = evaluate.importance(DecisionTreeRegressor(random_state=0), Shared(X, y, folds), "r2", seed=0)
+    losses = diagnose.importance(DecisionTreeRegressor(random_state=0), Shared(X, y, folds), "r2", seed=0)
 
     assert list(losses) == ["signal", "noise"]
     assert [len(each) for each in losses.values()] == [2, 2]
@@ -283,7 +293,7 @@ def test_importance_is_what_a_score_loses_on_average_when_a_feature_is_shuffled(
     X = pd.DataFrame({"self": random.uniform(size=4000), "unused": 1.0, "code": pd.array(["a", None] * 2000, "str")})
     folds = [{"fit": list(range(2000)), "score": list(range(2000, 4000))}]
     line = make_pipeline(make_column_transformer(("passthrough", ["self", "unused"])), LinearRegression())
-    losses = evaluate.importance(line, Shared(X, 2 * X["self"], folds), "neg_mean_absolute_error", seed=0)
+    losses = diagnose.importance(line, Shared(X, 2 * X["self"], folds), "neg_mean_absolute_error", seed=0)
 
     assert losses["self"] == pytest.approx([2 / 3], rel=0.03)
     assert losses["unused"] == losses["code"] == pytest.approx([0], abs=1e-12)
@@ -298,7 +308,7 @@ def test_importance_is_not_known_where_shuffled_records_cannot_be_scored(
     folds = [{"fit": list(range(60)), "score": list(range(60, 120))}]
 
     def importance(model: Any, scorer: str) -> dict[str, list[float]]:
-        return evaluate.importance(model, Shared(X, pd.Series(numbers), folds), scorer, seed=0)
+        return diagnose.importance(model, Shared(X, pd.Series(numbers), folds), scorer, seed=0)
 
     assert importance(NeedsUsualRows(random_state=0), "neg_root_mean_squared_log_error") == {}
     assert importance(PredictsInfinity(), "r2") == {}

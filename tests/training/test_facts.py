@@ -12,9 +12,10 @@ import pytest
 from modelbundle.contract import Contract
 from modelbundle.contributions import Typical
 from modelbundle.intervals import Intervals
-from training.bundle import facts
 from training.config.recipe import Candidate, Tuning
+from training.judging import facts
 from training.judging.compare import Choice, Ranked
+from training.models.diagnose import Curve
 from training.models.metrics import describe
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
@@ -46,13 +47,17 @@ def conf(**changes: Any) -> Any:
 
 
 def told(**changes: Any) -> dict[str, Any]:
-    results = {"mix": {"scores": {RMSE.scorer: [-150.0, -250.0], R2.scorer: [0.6, 0.8]}, "parameters": {"C": 1}}}
+    asked, scores = conf(**changes), {RMSE.scorer: [-150.0, -250.0], R2.scorer: [0.6, 0.8]}
     quoted = {
         RMSE.scorer: {"value": 220.0, "low": 180.0, "high": 300.0},
         R2.scorer: {"value": 0.65, "low": 0.5, "high": 0.75},
     }
     baseline = {"name": "median", "holdout": 950.0}
-    return facts.manifest_facts(conf(**changes), CHOICE, results, [RMSE, R2], quoted, baseline, PREPARED, None)
+    return {
+        **facts.choice_facts(CHOICE, {"parameters": {"C": 1}}, asked.candidates["mix"].members),
+        **facts.error_facts(scores, [RMSE, R2], quoted, baseline),
+        **facts.problem_facts(asked, PREPARED),
+    }
 
 
 def test_the_winner_is_told_with_its_errors_on_folds_and_hold_out():
@@ -72,7 +77,6 @@ def test_the_winner_is_told_with_its_errors_on_folds_and_hold_out():
     assert (found["winner"], found["members"], found["parameters"]) == ("mix", ["ridge", "tree"], {"C": 1})
     assert (found["reason"], found["metric"]) == ("its RMSE is best", RMSE.scorer)
     assert found["baseline"].items() >= {"name": "median", "holdout": 950.0}.items()
-    assert found["search"] is None
     assert [(entry["name"], entry["failed"], entry["ties_with_winner"]) for entry in found["ranking"]] == [
         ("mix", None, True), ("ridge", None, False), ("lost", "it raised", False), ("median", None, False)
     ]  # fmt: skip
@@ -134,3 +138,25 @@ def test_a_search_is_told_by_settings_and_blends_of_the_candidates_that_there_ar
         "scorer": "r2", "settings": 60, "blends": 300, "on_these_rows": True
     }  # fmt: skip
     assert facts.search_facts(conf(tuning=tuning), "others")["on_these_rows"] is False
+
+
+def test_the_record_names_failures_and_the_hold_outs_errors():
+    ranking = [{"name": "best", "failed": None}, {"name": "broken", "failed": "it raised"}]
+    metrics = {
+        RMSE.scorer: {"label": "RMSE", "unit": "USD", "holdout": 35_250.4},
+        R2.scorer: {"label": "R²", "unit": "", "holdout": 0.75},
+    }
+    told = {"winner": "best", "reason": "why", "ranking": ranking, "coverage": {}, "metrics": metrics, "name": "x"}
+    record = facts.record(told, Curve([10, 20], [[1.0], [2.0]]), {"Area": [0.5]})
+
+    assert record["failed"] == {"broken": "it raised"}
+    assert record["holdout"] == {RMSE.scorer: 35_250.4, R2.scorer: 0.75}
+    assert record["holdout_text"] == "RMSE 35,250 USD, R² 0.7500"
+    assert record["learning_curve"] == {"rows": [10, 20], "scores": [[1.0], [2.0]], "failed": ""}
+    assert record["importance"] == {"Area": [0.5]}
+    assert {key: record[key] for key in ("winner", "reason", "coverage")} == {
+        "winner": "best",
+        "reason": "why",
+        "coverage": {},
+    }
+    assert "name" not in record

@@ -25,7 +25,7 @@ from training.bundle.plan_check import RELATIVE, at_thresholds, largest_differen
 from training.config.conf import load_conf
 from training.config.recipe import Candidate, Engineered
 from training.data.reading import features_and_target
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def fitted(name: str, table: pd.DataFrame, contract: Contract, transform: str = 
     candidate = Candidate(**CANDIDATES[name])
     members = {member: Candidate(**CANDIDATES[member]) for member in candidate.members}
     X, y = features_and_target(table, contract)
-    return build_pipeline(name, candidate, contract, transform, 0, members, engineered).fit(X, y)
+    return build_pipeline(name, candidate, Design(contract, transform, 0, engineered or {}), members).fit(X, y)
 
 
 @pytest.mark.run
@@ -129,7 +129,7 @@ def test_a_number_that_was_0_or_1_in_training_may_be_another(table: pd.DataFrame
     binary, smaller = table.assign(Cellar=(table["Cellar"] > 500).astype(float)), type(contract)(columns=columns)
     X, y = features_and_target(binary, smaller)
     candidate = Candidate(estimator="sklearn.svm.SVR", parameters={"gamma": 0.5})
-    pipeline = build_pipeline("svr", candidate, smaller, "log", 0).fit(X.assign(Area=X["Area"] / 1000), y)
+    pipeline = build_pipeline("svr", candidate, Design(smaller, "log")).fit(X.assign(Area=X["Area"] / 1000), y)
     plan, _ = make_plan(pipeline, smaller, binary)
     records = [{"Area": 2.0, "Cellar": value} for value in (0.0, 0.5, 1.0, 2.0)]
 
@@ -318,7 +318,7 @@ def test_what_it_cannot_express_is_left_to_the_pickle_with_a_reason(
 ):
     X, y = features_and_target(table, contract)
     candidate = Candidate(estimator=estimator, parameters=parameters)
-    plan, reason = make_plan(build_pipeline("it", candidate, contract, "log", 0).fit(X, y), contract, table)
+    plan, reason = make_plan(build_pipeline("it", candidate, Design(contract, "log")).fit(X, y), contract, table)
 
     assert plan is None
     assert estimator.rpartition(".")[2] in reason

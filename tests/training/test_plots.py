@@ -21,7 +21,7 @@ from training.judging.compare import Ranked
 from training.models.metrics import Metric
 from training.models.search import Found
 from training.reporting import plots, plots_data, plots_result, plots_search, plots_why
-from training.reporting.style import INK
+from training.reporting.markup import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame, records_to_frame
 from training.config.conf import Candidate, load_conf
 from training.data.explore import leverage
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 from training.models.preprocess import RARE_BELOW_ROWS, VARIANTS, build_preprocessing, describe, numbers_only
 from training.paths import ROOT
 
@@ -28,7 +28,7 @@ CENT = 0.005
 def model(request: pytest.FixtureRequest) -> Any:
     """A pipeline of each variant, fitted on the canonical frame as the job fits it."""
     candidate = Candidate(estimator="sklearn.linear_model.LinearRegression", preprocessing=request.param)
-    return build_pipeline("linear", candidate, CONTRACT, "log", 0).fit(
+    return build_pipeline("linear", candidate, Design(CONTRACT, "log")).fit(
         canonical_frame(TABLE, CONTRACT), TABLE["SalePrice"]
     )
 

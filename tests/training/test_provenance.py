@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from training import provenance
+from training.models.evaluate import FITTING
 from training.provenance import imported_modules, module_digest
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("file", "counts"),
     [
         ("training/models/evaluate.py", True),
+        ("training/models/diagnose.py", True),
         ("training/models/metrics.py", True),
         ("training/models/__init__.py", True),
         ("modelbundle/amounts.py", True),
@@ -150,21 +152,21 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_comment_throws_remembered_fits_away_only_where_fitting_runs_it(sources: Path, file: str, counts: bool):
-    before = module_digest("training.models.evaluate")
+    before = module_digest(*FITTING)
     (sources / file).write_text((sources / file).read_text() + "# changed\n")
     forget()
 
-    assert (module_digest("training.models.evaluate") != before) == counts
+    assert (module_digest(*FITTING) != before) == counts
 
 
 @pytest.mark.run
 def test_the_digest_of_fits_covers_every_module_that_fitting_loads():
-    code = "import sys, training.models.evaluate; print(*sys.modules)"
+    code = "import sys, training.models.diagnose; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name for name in done.stdout.split() if name.partition(".")[0] in provenance.SOURCES}
 
-    assert {"training.models.evaluate", "training.models.metrics"} <= loaded
-    assert loaded <= provenance.with_imports(["training.models.evaluate"])
+    assert {*FITTING, "training.models.metrics"} <= loaded
+    assert loaded <= provenance.with_imports(FITTING)
 
 
 def test_the_order_of_modules_leaves_the_digest(write: Callable):

@@ -11,7 +11,7 @@ import pytest
 
 from training.config.recipe import Candidate, Range
 from training.models import search
-from training.models.evaluate import Shared
+from training.models.evaluate import Shared, Validated
 from training.models.search import Found, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
 
@@ -29,9 +29,9 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Found]:
     def of(
         formula: Callable[[dict[str, Any]], float], space: dict[str, Any], trials: int = 3, **parameters: Any
     ) -> Found:
-        def cross_validate(candidate: Candidate, shared: Any, scorers: list[str]) -> dict[str, Any]:
+        def cross_validate(candidate: Candidate, shared: Any, scorers: list[str]) -> Validated:
             score = formula(candidate.parameters)
-            return {"scores": {scorers[0]: [score - 1, score + 1]}, "predicted": [[score]]}
+            return Validated({scorers[0]: [score - 1, score + 1]}, [[score]])
 
         monkeypatch.setattr(search.evaluate, "cross_validate", cross_validate)
         candidate = Candidate(estimator="some.Model", parameters=parameters, search=space)

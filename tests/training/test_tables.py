@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from modelbundle.contract import Contract
 from training.config.recipe import Candidate
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 from training.reporting.tables import outline
 
 
@@ -91,7 +91,9 @@ def test_equal_pipelines_have_equal_outlines(contract: Contract):
     """Nothing in them is where it happens to lie in memory."""
     each = [
         outline(
-            build_pipeline("svr", Candidate(estimator="sklearn.svm.SVR", preprocessing=variant), contract, "log", 0)
+            build_pipeline(
+                "svr", Candidate(estimator="sklearn.svm.SVR", preprocessing=variant), Design(contract, "log")
+            )
         )
         for variant in ("splines", "splines", "scaled")
     ]

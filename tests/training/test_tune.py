@@ -35,11 +35,11 @@ def ridge(alpha: float, space: Range) -> Candidate:
 def searched_with(contract: Contract, table: pd.DataFrame, tmp_path, monkeypatch: pytest.MonkeyPatch):
     from training.data.reading import features_and_target
     from training.models import evaluate
-    from training.models.candidates import builder
+    from training.models.candidates import Design, builder
 
     monkeypatch.setattr(evaluate, "CACHE", tmp_path)
     X, y = features_and_target(table, contract)
-    build = builder("ridge", contract, "none", 0, {})
+    build = builder("ridge", Design(contract))
     return lambda search, what, *more: search(what, build, Shared(X, y, FOLDS), RMSE, *more)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from modelbundle.contract import Contract
-from training.bundle.facts import _beaten
+from training.judging.facts import error_facts
 from training.models.metrics import describe
 from training.reporting.model_card import model_card
 from training.reporting.verdict import verdict, worse_than_nothing
@@ -98,7 +98,10 @@ def test_a_winner_that_the_baseline_beats_on_the_holdout_is_told_first(facts: di
     [(RMSE, 31, 32, True), (RMSE, 31, 30, False), (RMSE, 31, 31, False), ("r2", 0.1, 0, True), ("r2", -0.1, 0, False)],
 )
 def test_lower_is_better_for_a_loss_and_higher_for_a_score(scorer: str, quoted: float, baseline: float, beaten: bool):
-    assert _beaten(describe(scorer, "USD"), {scorer: {"value": quoted}}, {"holdout": baseline}) is beaten
+    error, none = {"value": quoted, "low": 0.0, "high": 0.0}, {"name": "median", "holdout": baseline}
+    found = error_facts({scorer: [1.0, 2.0]}, [describe(scorer, "USD")], {scorer: error}, none)
+
+    assert found["baseline"] == none | {"beaten": beaten}
 
 
 def test_a_search_on_other_rows_is_told(facts: dict[str, Any]):

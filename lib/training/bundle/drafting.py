@@ -17,6 +17,8 @@ from training.problems import CandidateFailed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from training.judging.facts import ManifestFacts
+
 GOLDEN_ROWS = 5
 # Other processors round the last digits differently; more than this is another model.
 RELATIVE_TOLERANCE = 1e-9
@@ -64,11 +66,11 @@ def _answers(pipeline: Any, records: list[dict[str, Any]], contract: Contract) -
         return [math.nan] if len(records) == 1 else [_answers(pipeline, [each], contract)[0] for each in records]
 
 
-def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: dict[str, Any]) -> dict[str, bytes]:
+def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: ManifestFacts) -> dict[str, bytes]:
     """Make the files of a bundle from the refitted winner.
 
-    model: its pickle; contract: with the seen ranges; facts: what else the manifest tells (name, metrics, ranking,
-    fingerprints), as JSON values without times. Returns file name -> content, manifest.json among them.
+    model: its pickle; contract: with the seen ranges; facts: what else the manifest tells.
+    Returns file name -> content, manifest.json among them.
     Raises CandidateFailed if it cannot predict the rows that it was fitted on.
     """
     pipeline = pickle.loads(model)  # noqa: S301 - made by this run a moment ago

@@ -30,6 +30,21 @@ class Parts(TypedDict):
     folds: list[Fold]
 
 
+class Prepared(TypedDict):
+    """What 02_preprocess records: counts of records and columns, and the digest of the data."""
+
+    rows: int
+    training_rows: int
+    holdout_rows: int
+    folds: int
+    equal_rows: int
+    missing_cells: dict[str, int]
+    left_out_columns: list[str]
+    columns: dict[str, int]
+    target_median: float
+    data_sha256: str
+
+
 def training_rows_digest(data_sha256: str, parts: Parts) -> str:
     """Digest of the rows that candidates are searched and compared on; another hold-out has another."""
     return digest_json([data_sha256, parts["training"]])

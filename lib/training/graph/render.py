@@ -13,8 +13,7 @@ import modelbundle
 from training.files import write_atomically
 from training.graph.notebooks import notebook_path, tags
 from training.headless import load
-from training.reporting.markup import for_page, shown
-from training.reporting.style import INK
+from training.reporting.markup import INK, for_page, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

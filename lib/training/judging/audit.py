@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from modelbundle.amounts import between
 from training.data.split import equal_rows, put_aside, split_rows
-from training.judging import compare, outcome, quoted
+from training.judging import compare, predictions, quoted
 from training.models import candidates, constant, evaluate, metrics, search
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sklearn.pipeline import Pipeline
 
     from training.config.recipe import Candidate
-    from training.models.evaluate import Shared
+    from training.models.evaluate import Scored, Shared
     from training.models.metrics import Metric
 
 MOST_MEMBERS = 3  # of a blend: larger ones take longer to search, and gain little
@@ -68,9 +67,9 @@ def audit_once(  # noqa: PLR0913 - the data, and each setting of the notebook
     results, predicted = _compare(conf, searched, shared)
     winner = compare.choose(results, shown[0], conf.rule, parts["folds"]).winner
     pipeline = _build(conf, searched, winner)
-    lines = outcome.unseen_predictions(parts["folds"], predicted[winner], truth)
-    unseen = outcome.first_repeat(lines, parts["folds"])
-    held_out = outcome.held_out_predictions(
+    lines = predictions.unseen_predictions(parts["folds"], predicted[winner], truth)
+    unseen = predictions.first_repeat(lines, parts["folds"])
+    held_out = predictions.held_out_predictions(
         _fitted(pipeline, known, truth, parts["training"]), known, truth, parts["holdout"]
     )
     error = quoted.quote(held_out, unseen, shown, seed, others=len(aside))
@@ -79,70 +78,35 @@ def audit_once(  # noqa: PLR0913 - the data, and each setting of the notebook
     return Audited(seed, winner, error, {metric.scorer: metric.value(scores[metric.scorer]) for metric in shown})
 
 
-def audits_table(audits: Sequence[Audited], metric: Metric) -> pd.DataFrame:
-    """One row per re-split, by the deciding metric."""
-    rows = [
-        [
-            each.seed,
-            each.winner,
-            metric.text(each.quoted[metric.scorer]["value"]),
-            between(each.quoted[metric.scorer]["low"], each.quoted[metric.scorer]["high"], metric.unit),
-            metric.text(each.unused[metric.scorer]),
-            "yes" if each.holds(metric.scorer) else "no",
-        ]
-        for each in audits
-    ]
-    columns = ["seed", "winner", f"{metric.label} quoted", "range", "on the unused records", "held"]
-    return pd.DataFrame(rows, columns=columns).set_index("seed")
-
-
 def held(audits: Sequence[Audited], scorer: str) -> int:
     """In how many re-splits the quoted range held the error on the unused records."""
     return sum(each.holds(scorer) for each in audits)
 
 
-def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
-    """One sentence on how often the range held, and one on whether the quoted error, the first metric's, flatters."""
-    first, *others = shown
-    unused = np.mean([each.unused[first.scorer] for each in audits])
-    apart = unused / np.mean([each.quoted[first.scorer]["value"] for each in audits]) - 1
-    beside = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in others)
-    return (
-        f"By {first.label} the quoted range held the error on the unused records in **{held(audits, first.scorer)} of "
-        f"{len(audits)}** re-splits{f' ({beside})' if beside else ''}. On average that error was {abs(apart):.1%} "
-        f"{'below' if apart < 0 else 'above'} the quoted one."
-    )
-
-
 def record(audits: Sequence[Audited], shown: Sequence[Metric]) -> dict[str, Any]:
-    """What the notebook records."""
-    return {
-        "splits": len(audits),
-        "held": {metric.scorer: held(audits, metric.scorer) for metric in shown},
-        "audits": [asdict(each) for each in audits],
-        "told": tell_audits(audits, shown).replace("**", ""),
-    }
+    """What the notebook records, beside the sentence that it shows."""
+    counts = {metric.scorer: held(audits, metric.scorer) for metric in shown}
+    return {"splits": len(audits), "held": counts, "audits": [asdict(each) for each in audits]}
 
 
 def _search(conf: Any, shared: Shared, trials: int, scorer: str) -> dict[str, Candidate]:
     """The candidates with the parameters that a search finds on these folds, and the blends with its members."""
 
-    def build(name: str) -> Callable[[Candidate], Pipeline]:
-        return candidates.builder(name, conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
-
-    found = {}
+    design, found = _design(conf), {}
     for name, candidate in conf.candidates.items():
         if candidate.search:
             with suppress(CandidateFailed):  # it will be compared as it is written, and fail or not
-                it = search.search_parameters(candidate, build(name), shared, scorer, trials, conf.split.seed)
+                it = search.search_parameters(
+                    candidate, candidates.builder(name, design), shared, scorer, trials, conf.split.seed
+                )
                 found[name] = it.tried[it.best]
     able = candidates.with_parameters(conf.candidates, found)
     blends = {name: candidate for name, candidate in conf.candidates.items() if candidate.members}
     predicted = {}
     for name, candidate in able.items() if blends else ():
         with suppress(CandidateFailed):
-            done = evaluate.cross_validate(build(name)(candidate), shared, [scorer])
-            predicted[name] = done["predicted"]
+            pipeline = candidates.build_pipeline(name, candidate, design)
+            predicted[name] = evaluate.cross_validate(pipeline, shared, [scorer]).predicted
     log = conf.target_transform == "log"
     scores = search.blend_scores(predicted, shared, scorer, log=log, most=MOST_MEMBERS)
     if scores:
@@ -153,24 +117,28 @@ def _search(conf: Any, shared: Shared, trials: int, scorer: str) -> dict[str, Ca
 
 def _compare(
     conf: Any, searched: Mapping[str, Candidate], shared: Shared
-) -> tuple[dict[str, dict[str, Any]], dict[str, list[list[float]]]]:
-    results, predicted = {}, {}
+) -> tuple[dict[str, Scored], dict[str, list[list[float]]]]:
+    results: dict[str, Scored] = {}
+    predicted = {}
     for name, candidate in searched.items():
-        result: dict[str, Any] = {"baseline": candidate.baseline, "failed": None, "scores": {}}
+        results[name] = {"baseline": candidate.baseline, "failed": None, "scores": {}}
         try:
             done = evaluate.cross_validate(_build(conf, searched, name), shared, conf.scorers)
         except CandidateFailed as failure:
-            results[name] = result | {"failed": str(failure)}
+            results[name]["failed"] = str(failure)
             continue
-        results[name], predicted[name] = result | {"scores": done["scores"]}, done["predicted"]
+        results[name]["scores"], predicted[name] = done.scores, done.predicted
     results |= constant.constant_result(shared.y, shared.folds, conf.scorers)
     return compare.with_failed_members(results, searched), predicted
 
 
 def _build(conf: Any, searched: Mapping[str, Candidate], name: str) -> Pipeline:
     members = {member: searched[member] for member in searched[name].members}
-    transform, seed = conf.target_transform, conf.split.seed
-    return candidates.build_pipeline(name, searched[name], conf.contract, transform, seed, members, conf.engineered)
+    return candidates.build_pipeline(name, searched[name], _design(conf), members)
+
+
+def _design(conf: Any) -> candidates.Design:
+    return candidates.Design(conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
 
 
 def _fitted(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, rows: Sequence[int]) -> Pipeline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from training.config.recipe import Candidate
     from training.data.split import Fold
+    from training.models.evaluate import Scored
     from training.models.metrics import Metric
 
 CONFIDENCE = 0.95
@@ -58,14 +59,12 @@ class Choice:
     reason: str
 
 
-def with_failed_members(
-    results: Mapping[str, Mapping[str, Any]], candidates: Mapping[str, Candidate]
-) -> dict[str, Mapping[str, Any]]:
+def with_failed_members(results: Mapping[str, Scored], candidates: Mapping[str, Candidate]) -> dict[str, Scored]:
     """The results, with every blend failed that has a member that failed alone.
 
     An average may hide a prediction beyond all bounds, and then be served where it hides nothing.
     """
-    found: dict[str, Mapping[str, Any]] = dict(results)
+    found = dict(results)
     for name, candidate in candidates.items():
         bad = [member for member in candidate.members if results[member]["failed"] is not None]
         if bad and results[name]["failed"] is None:
@@ -73,7 +72,7 @@ def with_failed_members(
     return found
 
 
-def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, folds: Sequence[Fold]) -> Choice:
+def choose(results: Mapping[str, Scored], metric: Metric, rule: str, folds: Sequence[Fold]) -> Choice:
     """Rank the candidates and choose the winner by the configured rule.
 
     results: name -> recorded result of 03_train, simplest first, all on the same folds.
@@ -104,7 +103,7 @@ def choose(results: Mapping[str, Mapping[str, Any]], metric: Metric, rule: str, 
     return Choice(winner, ranking, _reason(winner, best, ranking, metric, rule))
 
 
-def _able(results: Mapping[str, Mapping[str, Any]], scores: Mapping[str, np.ndarray], metric: Metric) -> list[str]:
+def _able(results: Mapping[str, Scored], scores: Mapping[str, np.ndarray], metric: Metric) -> list[str]:
     """The candidates that beat every baseline. Raises CandidateFailed if there are none."""
     means = {name: float(each.mean()) for name, each in scores.items()}
     baselines = [name for name in means if results[name]["baseline"]]

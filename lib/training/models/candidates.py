@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +25,35 @@ if TYPE_CHECKING:
     from training.config.recipe import Candidate, Engineered
 
 
-def build_pipeline(  # noqa: PLR0913 - each is a part of conf/ of its own
-    name: str, candidate: Candidate, contract: Contract, target_transform: str, seed: int,
-    members: Mapping[str, Candidate] | None = None, engineered: Mapping[str, Engineered] | None = None,
-) -> Pipeline:  # fmt: skip
+@dataclass(frozen=True)
+class Design:
+    """What the pipelines of all candidates share, as conf/ says it; target_transform is none or log."""
+
+    contract: Contract
+    target_transform: str = "none"
+    seed: int = 0
+    engineered: Mapping[str, Engineered] = field(default_factory=dict)
+
+
+def build_pipeline(
+    name: str, candidate: Candidate, design: Design, members: Mapping[str, Candidate] | None = None
+) -> Pipeline:
     """Build one candidate: a pipeline that takes a frame of features and predicts in the target's unit.
 
     The model sees a standardised target (of the logarithm, where so configured), so that parameters such as SVR's C
     mean the same on any data, and a blend averages its members on that scale. What it predicts keeps to the target's
     limits in the contract.
-    members: those of a blend, by name; engineered: numbers made of features.
+    members: those of a blend, by name.
     Raises ConfigProblem if a class or its parameters do not exist.
     """
+    contract, engineered = design.contract, design.engineered
     if members:
         before = build_reading(contract, engineered)
-        model = _blend(candidate.members, members, contract, seed, engineered)
+        model = _blend(candidate.members, members, design)
     else:
         before = build_preprocessing(candidate.preprocessing, contract, engineered)
-        model = _estimator(name, candidate, seed)
-    to_model = [("log", FunctionTransformer(np.log, np.exp))] if target_transform == "log" else []
+        model = _estimator(name, candidate, design.seed)
+    to_model = [("log", FunctionTransformer(np.log, np.exp))] if design.target_transform == "log" else []
     transformer = Pipeline([*_limits(contract), *to_model, ("standardise", StandardScaler())])
     # unchecked: the way back is the inverse where the target keeps to its limits, as validation has seen to
     to_target = TransformedTargetRegressor(model, transformer=transformer, check_inverse=False)
@@ -57,11 +68,9 @@ def _limits(contract: Contract) -> list[tuple[str, FunctionTransformer]]:
     return [(LIMITS, FunctionTransformer(inverse_func=np.clip, inv_kw_args={"a_min": low, "a_max": high}))]
 
 
-def builder(
-    name: str, contract: Contract, target_transform: str, seed: int, engineered: Mapping[str, Engineered]
-) -> Callable[[Candidate], Pipeline]:
+def builder(name: str, design: Design) -> Callable[[Candidate], Pipeline]:
     """Make a function that builds the pipeline of a candidate with changed parameters, for a search."""
-    return lambda candidate: build_pipeline(name, candidate, contract, target_transform, seed, engineered=engineered)
+    return lambda candidate: build_pipeline(name, candidate, design)
 
 
 def with_parameters(
@@ -75,10 +84,7 @@ def with_parameters(
     }
 
 
-def _blend(
-    names: Sequence[str], members: Mapping[str, Candidate], contract: Contract, seed: int,
-    engineered: Mapping[str, Engineered] | None,
-) -> VotingRegressor:  # fmt: skip
+def _blend(names: Sequence[str], members: Mapping[str, Candidate], design: Design) -> VotingRegressor:
     """Average the members' predictions; one that is named twice counts twice.
 
     Those with the same preprocessing stand in one group, so that it runs once.
@@ -88,8 +94,8 @@ def _blend(
         groups.setdefault(members[name].preprocessing, {})[name] = weight
     parts = []
     for variant, group in groups.items():
-        estimators = [(name, _estimator(name, members[name], seed)) for name in group]
-        shaping = build_shaping(variant, contract, engineered)
+        estimators = [(name, _estimator(name, members[name], design.seed)) for name in group]
+        shaping = build_shaping(variant, design.contract, design.engineered)
         model = VotingRegressor(estimators, weights=list(group.values()))
         parts.append((variant, Pipeline([("shape", shaping), ("model", model)])))
     return VotingRegressor(parts, weights=[sum(group.values()) for group in groups.values()])

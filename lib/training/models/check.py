@@ -7,7 +7,7 @@ would be done to all steps that the run's process has at work.
 import sys
 
 from training.config.conf import Conf, load_conf
-from training.models.candidates import build_pipeline
+from training.models.candidates import Design, build_pipeline
 from training.models.metrics import build_scorer
 from training.problems import Problem
 
@@ -15,9 +15,9 @@ from training.problems import Problem
 def check(conf: Conf) -> None:
     """Build every candidate and scorer; raises ConfigProblem for the first that cannot be."""
     build_scorer(conf.scorers)
+    design = Design(conf.contract, conf.target_transform, conf.split.seed, conf.engineered)
     for name, candidate in conf.candidates.items():
-        transform, seed = conf.target_transform, conf.split.seed
-        build_pipeline(name, candidate, conf.contract, transform, seed, conf.members(name), conf.engineered)
+        build_pipeline(name, candidate, design, conf.members(name))
 
 
 def main() -> int:

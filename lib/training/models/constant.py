@@ -6,7 +6,7 @@ target as it is: a mean that went through the logarithm would be the geometric o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from training.data.split import Fold
+    from training.models.evaluate import Scored
 
 MEAN, MEDIAN, MIDDLE, OTHER = "the mean", "the median", "the middle of the range", "the best constant"
 # For each of these the best constant is known; Gneiting (2011), "Making and evaluating point forecasts", JASA 106.
@@ -68,7 +69,7 @@ def best_constant(y: Sequence[float], scorer: str) -> float:
     return float(min((places[best], values.mean(), found), key=loss))
 
 
-def constant_result(y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]) -> dict[str, dict[str, Any]]:
+def constant_result(y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str]) -> dict[str, Scored]:
     """The result of the best constant, beside those of 03_train: its name -> what would have been recorded.
 
     On each fold it is the best one for the rows that are fitted there, by the first scorer, which decides.
@@ -83,4 +84,4 @@ def constant_result(y: pd.Series, folds: Sequence[Fold], scorers: Sequence[str])
         except CandidateFailed:
             return {}
     scores = {scorer: [found[scorer] for found in each] for scorer in scorers}
-    return {name(scorers[0]): {"baseline": True, "failed": None, "scores": scores, "parameters": {}}}
+    return {name(scorers[0]): {"baseline": True, "failed": None, "scores": scores}}

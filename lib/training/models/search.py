@@ -71,7 +71,7 @@ def search_parameters(  # noqa: PLR0913 - the data, and each setting of the note
         values = {name: _propose(trial, name, space) for name, space in candidate.search.items()}
         changed = candidate.model_copy(update={"parameters": candidate.parameters | values})
         try:
-            score = float(np.mean(evaluate.cross_validate(build(changed), shared, [scorer])["scores"][scorer]))
+            score = float(np.mean(evaluate.cross_validate(build(changed), shared, [scorer]).scores[scorer]))
             study.tell(trial, score)
         except CandidateFailed as failure:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -115,8 +115,8 @@ def try_each(
         raise CandidateFailed(
             f"a blend needs two candidates that are no baseline and can be scored; {'; '.join(failed)}"
         )
-    alone = {name: float(np.mean(each["scores"][scorer])) for name, each in done.items()}
-    return alone, {name: each["predicted"] for name, each in done.items()}
+    alone = {name: float(np.mean(each.scores[scorer])) for name, each in done.items()}
+    return alone, {name: each.predicted for name, each in done.items()}
 
 
 def blend_scores(

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from training.models.metrics import Metric
 
+# Text and axes of figures are drawn in this colour and in nothing else; the report replaces it by the colour of the
+# page's text, so that a dark page needs no second picture.
+INK = "#2b2d31"
 # What Markdown, or the mathematics, links, names and smileys that its readers add to it, could take for a sign. An
 # underscore inside a word is none; a blank at an edge would keep ** beside it from being bold.
 _SIGNS = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelbundle.amounts import amount, between, percent, plain
 from training.judging.compare import listed
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from modelbundle.contract import Column, Contract
+    from training.judging.facts import ManifestFacts
 
 
-def model_card(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, pd.DataFrame], verdict: str) -> str:
+def model_card(facts: ManifestFacts, contract: Contract, errors: Mapping[str, pd.DataFrame], verdict: str) -> str:
     """Write the card in Markdown.
 
     facts: the manifest's; contract: with the seen ranges; errors: kind of record -> segments.median_error's table;
@@ -41,7 +42,7 @@ def model_card(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str
     ) + "\n"  # fmt: skip
 
 
-def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+def _purpose(facts: ManifestFacts, contract: Contract) -> list[str]:
     made = f", the average of {literal(composed_of(facts['members']))}," if facts["members"] else ""
     return [
         "## What it is for, and what it is not for",
@@ -54,7 +55,7 @@ def _purpose(facts: Mapping[str, Any], contract: Contract) -> list[str]:
     ]
 
 
-def _data(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+def _data(facts: ManifestFacts, contract: Contract) -> list[str]:
     data = facts["data"]
     missing = [f"{name} {count:,}" for name, count in data["missing_cells"].items() if count]
     gaps = (
@@ -81,7 +82,7 @@ def _data(facts: Mapping[str, Any], contract: Contract) -> list[str]:
     ]
 
 
-def _choice(facts: Mapping[str, Any]) -> list[str]:
+def _choice(facts: ManifestFacts) -> list[str]:
     error, search = facts["metrics"][facts["metric"]], facts["search"]
     unit = f" ({error['unit']})" if error["unit"] else ""
     rows = [
@@ -111,7 +112,7 @@ def _choice(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _errors(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, pd.DataFrame]) -> list[str]:
+def _errors(facts: ManifestFacts, contract: Contract, errors: Mapping[str, pd.DataFrame]) -> list[str]:
     quoted = [
         [
             metric["label"],
@@ -145,7 +146,7 @@ def _errors(facts: Mapping[str, Any], contract: Contract, errors: Mapping[str, p
     ]
 
 
-def _limits(facts: Mapping[str, Any], contract: Contract) -> list[str]:
+def _limits(facts: ManifestFacts, contract: Contract) -> list[str]:
     level = facts["intervals"]["level"]
     target = contract.columns[contract.target]
     ends = [("least", target.minimum), ("most", target.maximum)]

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from training.reporting.style import INK
+from training.reporting.markup import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelbundle.amounts import amount, between, percent
 from training.judging.compare import listed
 from training.reporting.markup import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from training.judging.facts import ManifestFacts
 
 
-def verdict(facts: Mapping[str, Any], target: str) -> str:
+def verdict(facts: ManifestFacts, target: str) -> str:
     """Say in Markdown what won and how wrong it is, whether its lead is luck, and how sure a prediction is.
 
     facts: the manifest's; target: the column that is predicted.
@@ -26,7 +28,7 @@ def verdict(facts: Mapping[str, Any], target: str) -> str:
     return " ".join(sentences)
 
 
-def worse_than_nothing(facts: Mapping[str, Any], target: str) -> str:
+def worse_than_nothing(facts: ManifestFacts, target: str) -> str:
     """One sentence that warns of a winner which the baseline beats on the hold-out; empty where it does not."""
     error, baseline = facts["metrics"][facts["metric"]], facts["baseline"]
     if baseline.get("beaten", True):
@@ -44,7 +46,7 @@ def composed_of(members: Sequence[str]) -> str:
     return listed([name if count == 1 else f"{count} x {name}" for name, count in Counter(members).items()])
 
 
-def _quality(facts: Mapping[str, Any], target: str) -> str:
+def _quality(facts: ManifestFacts, target: str) -> str:
     error, baseline = facts["metrics"][facts["metric"]], facts["baseline"]
     unit, target = literal(error["unit"]), literal(target)
     sentence = (
@@ -57,7 +59,7 @@ def _quality(facts: Mapping[str, Any], target: str) -> str:
     return f"{sentence}, where the median {target} is {median}." if unit else f"{sentence}."
 
 
-def _lead(facts: Mapping[str, Any]) -> str:
+def _lead(facts: ManifestFacts) -> str:
     rivals = [
         entry
         for entry in facts["ranking"]
@@ -75,7 +77,7 @@ def _lead(facts: Mapping[str, Any]) -> str:
     return f"On the folds {told}."
 
 
-def _certainty(facts: Mapping[str, Any], target: str) -> str:
+def _certainty(facts: ManifestFacts, target: str) -> str:
     coverage, level = facts["coverage"], facts["intervals"]["level"]
     unit, target = literal(facts["target_unit"]), literal(target)
     fifths = next(iter(coverage["by"].values()))

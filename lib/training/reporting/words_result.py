@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modelbundle.amounts import amount, between, percent
+from training.judging.audit import held
 from training.judging.compare import listed
 from training.judging.segments import POOLED
 from training.reporting.markup import literal, literal_metric
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from modelbundle.contributions import Contributions
+    from training.judging.audit import Audited
     from training.judging.compare import Choice
     from training.models.metrics import Metric
 
@@ -146,3 +148,16 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
     more = "is still helped by" if better.mean() > 2 * chance else "changed by no more than chance between folds:"
     gain = better.mean()
     return f"From {rows[-2]:,} to {rows[-1]:,} rows the mean {metric.label} {more} **{metric.text(abs(gain))}**."
+
+
+def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
+    """One sentence on how often the range held, and one on whether the quoted error, the first metric's, flatters."""
+    first, *others = shown
+    unused = np.mean([each.unused[first.scorer] for each in audits])
+    apart = unused / np.mean([each.quoted[first.scorer]["value"] for each in audits]) - 1
+    beside = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in others)
+    return (
+        f"By {first.label} the quoted range held the error on the unused records in **{held(audits, first.scorer)} of "
+        f"{len(audits)}** re-splits{f' ({beside})' if beside else ''}. On average that error was {abs(apart):.1%} "
+        f"{'below' if apart < 0 else 'above'} the quoted one."
+    )

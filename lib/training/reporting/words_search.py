@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from training.config.recipe import Tuning
+    from training.judging.facts import SearchFacts
     from training.models.metrics import Metric
     from training.models.search import Found
 
@@ -85,7 +86,7 @@ def tell_blends(
     )
 
 
-def tell_tuning(tuning: Tuning | None, searched: Mapping[str, Any] | None, among: Iterable[str]) -> str:
+def tell_tuning(tuning: Tuning | None, searched: SearchFacts | None, among: Iterable[str]) -> str:
     """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts.
 
     among: names of the candidates that there are.

@@ -1,0 +1,108 @@
+"""What a candidate's score hangs on: the number of rows that it is fitted on, and each of its features."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from training.cores import CORES
+from training.finite import predict
+from training.models.evaluate import cross_validate, remembered, timed_fit
+from training.models.metrics import prediction_scorer
+from training.problems import CandidateFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sklearn.pipeline import Pipeline
+
+    from training.data.split import Fold
+    from training.models.evaluate import Shared
+
+# How often a feature is shuffled in each fold, to measure what it is worth there.
+SHUFFLES = 3
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learning curve: mean number of fitted rows per size, the folds' scores at each, and why sizes are left out."""
+
+    rows: list[int]
+    scores: list[list[float]]
+    failed: str = ""
+
+
+def learning_curve(pipeline: Pipeline, shared: Shared, scorer: str, fractions: Sequence[float], seed: int) -> Curve:
+    """Score a pipeline fitted on growing shares of each fold's rows; the first repeat of the folds suffices."""
+    first = shared.first_repeat().folds
+    random = np.random.default_rng(seed)
+    order = [random.permutation(fold["fit"]) for fold in first]
+    sizes = [[max(2, round(len(rows) * fraction)) for rows in order] for fraction in sorted(fractions)]
+    smaller: list[Fold] = [
+        {"fit": sorted(rows[:count].tolist()), "score": fold["score"]}
+        for counts in sizes
+        for count, rows, fold in zip(counts, order, first, strict=True)
+    ]
+    groups = [smaller[start : start + len(first)] for start in range(0, len(smaller), len(first))]
+    rows = [round(float(np.mean(size))) for size in sizes]
+
+    def scored(folds: Sequence[Fold]) -> list[float]:
+        return cross_validate(pipeline, replace(shared, folds=folds), [scorer]).scores[scorer]
+
+    try:
+        together = iter(scored(smaller))  # in one go: a core that is done with one size begins with the next
+        return Curve(rows, [[next(together) for _ in group] for group in groups])
+    except CandidateFailed as failure:
+        return _curve_of_sizes(rows, groups, scored, str(failure))
+
+
+def _curve_of_sizes(
+    rows: list[int], groups: list[list[Fold]], scored: Callable[[Sequence[Fold]], list[float]], failed: str
+) -> Curve:
+    """The curve of the sizes that can be scored alone."""
+    kept: list[tuple[int, list[float]]] = []
+    for count, group in zip(rows, groups, strict=True):
+        with suppress(CandidateFailed):
+            kept.append((count, scored(group)))
+    return Curve([count for count, _ in kept], [scores for _, scores in kept], failed)
+
+
+def importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> dict[str, list[float]]:
+    """How much worse a pipeline scores on rows it has not seen when one feature is shuffled among them.
+
+    Permutation importance (Breiman, 2001, "Random forests", Machine Learning 45) on each fold of the first repeat.
+    Returns feature -> one loss of the score per fold; above zero: the feature helps. Empty where it cannot be told: a
+    record that was put together by shuffling may be one that the pipeline cannot predict, or the scorer not score.
+    """
+    try:
+        losses = remembered(_importance, pipeline, shared.first_repeat(), scorer, seed)
+    except (CandidateFailed, ValueError, ArithmeticError):
+        return {}
+    return losses if np.isfinite(list(losses.values())).all() else {}
+
+
+def _importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> dict[str, list[float]]:
+    score, X, y = prediction_scorer([scorer]), shared.X, shared.y
+
+    def one_fold(fold: Fold) -> list[float]:
+        fitted, _ = timed_fit(pipeline, X.iloc[fold["fit"]], y.iloc[fold["fit"]])
+        unseen, truth = X.iloc[fold["score"]], y.iloc[fold["score"]].to_numpy()
+        random = np.random.default_rng(seed)
+        orders = np.concatenate([random.permutation(len(unseen)) for _ in range(SHUFFLES)])
+        # All shuffles of a feature at once: a pipeline takes about as long to begin as to predict a fold.
+        copies = pd.concat([unseen] * SHUFFLES, ignore_index=True)
+        kept, losses = score(predict(fitted, unseen), truth)[scorer], []
+        for name in X.columns:
+            shuffled = copies.copy()
+            shuffled[name] = unseen[name].array.take(orders)
+            predicted = np.split(predict(fitted, shuffled), SHUFFLES)
+            losses.append(kept - float(np.mean([score(each, truth)[scorer] for each in predicted])))
+        return losses
+
+    done = joblib.Parallel(n_jobs=CORES, prefer="threads")(joblib.delayed(one_fold)(fold) for fold in shared.folds)
+    return {name: [fold[number] for fold in done] for number, name in enumerate(X.columns)}
