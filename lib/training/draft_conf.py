@@ -19,7 +19,7 @@ from modelbundle.frame import read_column
 from training.config.conf import Read, load_conf
 from training.data.reading import read_csv
 from training.paths import to_root
-from training.problems import DataProblem, Problem
+from training.problems import DataProblem, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,22 +38,27 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     Hard limits get slack of the column's own width on each side. Raises DataProblem.
     """
     texts = read_csv(path, read)
-    for name in (target, *([identifier] if identifier else [])):
-        if name not in texts:
-            raise DataProblem(f"{path} has no column {name!r}; it has {', '.join(texts.columns)}")
+    if lacking := [name for name in (target, identifier) if name and name not in texts]:
+        raise DataProblem(f"{path} has no column {lacking[0]!r}; it has {', '.join(texts.columns)}")
     numbers = cell_reader(Column(kind="numeric"), read.missing, read.decimal, read.thousands or "")
     values = pd.Series(read_column(texts[target], numbers), dtype="object").dropna()
-    if values.nunique() < 2:
+    if values[~values.isin([math.inf, -math.inf])].nunique() < 2:
         raise DataProblem(f"{path}: the target {target!r} is the same in every row, so nothing can be learned from it")
     columns, remarks = _columns(texts, target, identifier or _guess_identifier(texts, target), read, numbers)
-    if not any("role" not in column for column in columns.values()):
+    if all("role" in column for column in columns.values()):
         raise DataProblem(f"{path}: no column is left to predict {target!r} from. {' '.join(remarks)}".strip())
-    head = [f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be."]
-    head += ["# Say what columns mean (description, unit), and what codes do: labels: {RL: residential, low density}"]
+    content = _content(path, read, columns, _transform(values))
+    return _head(path, remarks) + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _head(path: Path, remarks: list[str]) -> str:
+    head = [
+        f"# Drafted from {to_root(path.resolve())}. Review every line: a file shows what was, not what may be.",
+        "# Say what columns mean (description, unit), and what codes do: labels: {RL: residential, low density}",
+    ]
     if remarks:
         head += ["# Look at these first:", *(" ".join(remark.splitlines()) for remark in remarks)]
-    content = _content(path, read, columns, _transform(values))
-    return "\n".join(head) + "\n\n" + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    return "\n".join(head) + "\n\n"
 
 
 def _columns(
@@ -108,39 +113,46 @@ def _column(texts: pd.Series, role: str, read: Read, numbers: Callable[[Any], An
 
     texts: its cells as they stand; numbers: what reads them as numbers.
     """
-    column: dict[str, Any] = {"role": role} if role != "feature" else {}
     cells = texts.str.strip()
-    present = cells[~cells.isin(read.missing) & ~cells.str.fullmatch(INFINITE)]
+    missing = cells.isin(read.missing)
+    present = cells[~missing & ~cells.str.fullmatch(INFINITE)]
     values = pd.Series(read_column(present, numbers), dtype="object")
     numeric = not any(isinstance(value, str) for value in values)
-    plain = {"kind": "numeric" if numeric or role == "target" else "categorical", "description": "", "unit": ""}
+    if role == "feature":
+        words = [text for text in cells[missing].unique() if text]
+        return _numeric_feature(present, values) if numeric else _text_feature(present, words)
+    if role == "target" and numeric:
+        column, remarks = _numeric(values.astype("float64"), role)
+        return {"role": role} | column, remarks
+    column = {"role": role, "kind": "numeric" if numeric else "categorical", "description": "", "unit": ""}
     if role == "identifier":
-        return column | plain, []
-    if role == "target" and not numeric:
-        return column | plain, ["the target holds text; look at read in the configuration"]
+        return column, []
+    return column | {"kind": "numeric"}, ["the target holds text; look at read in the configuration"]
+
+
+def _numeric_feature(present: pd.Series, values: pd.Series) -> tuple[dict[str, Any], list[str]]:
     codes = [text for text in present.unique() if CODE.fullmatch(text)]
-    if numeric and (role == "target" or not codes):
-        described, remarks = _numeric(values.astype("float64"), role)
-    else:
-        described, remarks = _categorical(present, codes if numeric else [])
-    words = [text for text in cells[cells.isin(read.missing)].unique() if text]
-    if words and not numeric:
+    if not codes:
+        return _numeric(values.astype("float64"), "feature")
+    column, remarks = _categorical(present)
+    told = f"codes such as {codes[0]} are text, kept as they stand; a number would lose their digits"
+    return column, [told] if column else remarks
+
+
+def _text_feature(present: pd.Series, words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Describe categories; words: what is taken for a missing cell."""
+    column, remarks = _categorical(present)
+    if words:
         told = f"{' and '.join(words)} is read as a missing cell; if it is a category of its own"
         remarks.append(f"{told}, list it among the categories, in quotes")
-    return (column | described if described else {}), remarks
+    return column, remarks
 
 
 def _numeric(values: pd.Series, role: str) -> tuple[dict[str, Any], list[str]]:
     present = values[np.isfinite(values)]
     if present.nunique() < 2:
         return {}, ["left out: the same in every row"]
-    low, high = float(present.min()), float(present.max())
-    width = high - low
-    minimum, maximum = _rounded(low - width, down=True), _rounded(high + width, down=False)
-    if low > 0 and role == "target":
-        minimum = min(low, 1e-9) if low < 1 else 1
-    elif low >= 0:
-        minimum = max(minimum, 0)
+    minimum, maximum = _limits(float(present.min()), float(present.max()), role)
     whole = bool((present == present.round()).all())
     example = present.median().item()
     described = {
@@ -152,8 +164,15 @@ def _numeric(values: pd.Series, role: str) -> tuple[dict[str, Any], list[str]]:
     return described, [f"{told} Then say kind: categorical, values: whole"] if few else []
 
 
-def _categorical(present: pd.Series, codes: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Describe categories; codes: those that look like numbers, where all do, and are kept as they stand."""
+def _limits(low: float, high: float, role: str) -> tuple[float, float]:
+    """Hard limits around what was seen, with as much slack on each side; what was never below 0 stays so."""
+    minimum, maximum = _rounded(low - (high - low), down=True), _rounded(high + (high - low), down=False)
+    if low > 0 and role == "target":
+        return min(low, 1e-9) if low < 1 else 1, maximum
+    return max(minimum, 0) if low >= 0 else minimum, maximum
+
+
+def _categorical(present: pd.Series) -> tuple[dict[str, Any], list[str]]:
     found = {category(text, "truth") for text in present.unique()}
     values: Values = "truth" if found == set(TRUTHS) else "text"
     categories = present.map(lambda text: category(text, values))
@@ -161,13 +180,12 @@ def _categorical(present: pd.Series, codes: list[str]) -> tuple[dict[str, Any], 
         return {}, ["left out: the same in every row"]
     if categories.nunique() > TEXT_ABOVE_SHARE * len(present):
         return {}, [f"left out: {categories.nunique():,} distinct texts in {len(present):,} rows"]
-    kept = [f"codes such as {codes[0]} are text, kept as they stand; a number would lose their digits"] if codes else []
     names = [name == "true" for name in sorted(TRUTHS)] if values == "truth" else sorted(categories.unique())
     example = categories.value_counts().index[0]
     return {
         "kind": "categorical", "description": "", "unit": "", "values": values, "categories": names,
         "example": example == "true" if values == "truth" else example,
-    }, kept  # fmt: skip
+    }, []  # fmt: skip
 
 
 def _rounded(value: float, *, down: bool) -> float | int:
@@ -188,12 +206,8 @@ def main() -> int:
     parser.add_argument("--sep", default=",", help="what separates the cells (default: comma)")
     options = parser.parse_args()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale: it becomes a file
-    try:
-        print(draft(options.csv, options.target, options.identifier, Read(sep=options.sep)), end="")
-    except Problem as problem:
-        print(f"make contract: {problem}", file=sys.stderr)
-        return 1
-    return 0
+    asked = (options.csv, options.target, options.identifier, Read(sep=options.sep))
+    return status_of("make contract", lambda: print(draft(*asked), end=""))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from training.config.conf import Download, load_conf
 from training.data.source import download, kept_file
 from training.paths import from_root, to_root
-from training.problems import DataProblem, Problem
+from training.problems import DataProblem, status_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,18 +23,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sha256", default="", help="digest that the file must have (default: any)")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
-    try:
-        local = from_root(load_conf(options.conf).data.path)
-        source = _source(options.url, options.sha256)
-        kept_file(source).unlink(missing_ok=True)  # the same address may hold newer data by now
-        part = local.with_name(f"{local.name}.part")
-        shutil.copyfile(download(source), part)
-        part.replace(local)
-    except Problem as problem:
-        print(f"make fetch: {problem}", file=sys.stderr)
-        return 1
-    print(f"{to_root(local)} is now what {options.url} gave: {local.stat().st_size:,} bytes")
-    return 0
+    return status_of("make fetch", lambda: _fetch(options.conf, _source(options.url, options.sha256)))
+
+
+def _fetch(conf: str, source: Download) -> None:
+    local = from_root(load_conf(conf).data.path)
+    kept_file(source).unlink(missing_ok=True)  # the same address may hold newer data by now
+    part = local.with_name(f"{local.name}.part")
+    shutil.copyfile(download(source), part)
+    part.replace(local)
+    print(f"{to_root(local)} is now what {source.url} gave: {local.stat().st_size:,} bytes")
 
 
 def _source(url: str, sha256: str) -> Download:

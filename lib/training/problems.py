@@ -1,5 +1,13 @@
 """The errors that a person can mend: each message says what, where, what was found and what to do next."""
 
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Problem(Exception):
     """Something in the project's input is wrong; the message alone tells the user, no traceback is needed."""
@@ -19,3 +27,12 @@ class CandidateFailed(Problem):
 
 class RunProblem(Problem):
     """The run cannot start or cannot publish."""
+
+
+def status_of(command: str, act: Callable[[], int | None]) -> int:
+    """Do what a command of make does; returns the exit status. A Problem becomes a line on the standard error."""
+    try:
+        return act() or 0
+    except Problem as problem:
+        print(f"{command}: {problem}", file=sys.stderr)
+        return 1

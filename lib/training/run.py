@@ -9,10 +9,11 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from doit.cmd_base import DodoTaskLoader
 from doit.doit_cmd import DoitMain
+from doit.reporter import ZeroReporter
 
 from modelbundle.digests import digest_file
 from training import headless
@@ -23,35 +24,26 @@ from training.data.source import location
 from training.files import make_folder
 from training.graph import graph
 from training.paths import ROOT, from_root, to_root
-from training.problems import Problem, RunProblem
+from training.problems import RunProblem, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from doit.exceptions import BaseFail
     from doit.task import Task
 
 
-class Reporter:
-    """What doit tells while it runs: a line when a step starts or ends, failures at the end, skipped steps unsaid."""
+class Reporter(ZeroReporter):
+    """Tells while doit runs when a step starts or ends, and keeps what failed; of skipped steps it says nothing."""
 
-    desc = "lines with times; failures at the end"
-    started: dict[str, float]
-    executed: list[str]
-    failures: list[tuple[str, str]]
-    status: int
-    last: Reporter | None = None
-
-    def __init__(self, outstream: Any, options: Any) -> None:
-        """Made by doit."""
-        type(self).last = self
-        self.start, self.started, self.executed, self.failures = time.monotonic(), {}, [], []
-
-    def initialize(self, tasks: Any, selected_tasks: Any) -> None:
-        """Called before the first step."""
-
-    def get_status(self, task: Task) -> None:
-        """Called before a step is looked at."""
+    def __init__(self) -> None:
+        super().__init__(sys.stdout, {})
+        self.start = time.monotonic()
+        self.started: dict[str, float] = {}
+        self.executed: list[str] = []
+        self.failures: list[tuple[str, str]] = []
+        self.status = 0
 
     def execute_task(self, task: Task) -> None:
         """Called when a step starts."""
@@ -66,31 +58,15 @@ class Reporter:
             self.executed.append(task.name)
             self._say(f"✓ {_shown(task.name):32} {time.monotonic() - self.started[task.name]:5.1f} s")
 
-    def add_failure(self, task: Task, fail: Any) -> None:
+    def add_failure(self, task: Task, fail: BaseFail) -> None:
         """Called when a step has failed, or was left out since another one failed."""
         if task.name in self.started:
             self._say(f"✗ {_shown(task.name)}")
             self.failures.append((task.name, fail.get_msg().strip()))
 
-    def skip_uptodate(self, task: Task) -> None:
-        """Called when a step has nothing to do."""
-
-    def skip_ignore(self, task: Task) -> None:
-        """Called for steps that doit was told to ignore."""
-
-    def cleanup_error(self, exception: Any) -> None:
-        """Called when doit cannot clean up."""
-        sys.stderr.write(exception.get_msg())
-
     def runtime_error(self, msg: str) -> None:
         """Called for errors of doit itself."""
         self.failures.append(("doit", msg))
-
-    def teardown_task(self, task: Task) -> None:
-        """Called before a step's teardown."""
-
-    def complete_run(self) -> None:
-        """Called at the end."""
 
     def _say(self, text: str) -> None:
         # one write, so that lines of steps that end at the same time do not run into each other
@@ -118,18 +94,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
-    try:
-        conf = load_conf(options.conf)
-        graph.require_known_parameters(conf)
-        location(conf.data)
-        jobs = options.jobs or CORES + 1
-        with _only_run():
-            if options.tune:
-                return _tune(options.conf, jobs)
-            return _audit(conf, options.conf, jobs) if options.audit else _run(conf, options.conf, jobs)
-    except Problem as problem:
-        print(f"make run: {problem}", file=sys.stderr)
-        return 1
+    return status_of("make run", lambda: _start(options))
+
+
+def _start(options: argparse.Namespace) -> int:
+    conf, jobs = load_conf(options.conf), options.jobs or CORES + 1
+    graph.require_known_parameters(conf)
+    location(conf.data)
+    with _only_run():
+        if options.tune:
+            return _tune(options.conf, jobs)
+        return _audit(conf, options.conf, jobs) if options.audit else _run(conf, options.conf, jobs)
 
 
 def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
@@ -138,10 +113,10 @@ def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
     os.environ["CONF"] = conf_path
     make_folder(graph.runs_folder(conf))  # a registry may be in it
     _forget_if_damaged(graph.memory_file(conf))
-    config = {"GLOBAL": {"reporter": Reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
+    reporter = Reporter()
+    config = {"GLOBAL": {"reporter": reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
     doit = DoitMain(DodoTaskLoader(), config_filenames=(), extra_config=config)
     status = doit.run(["-f", str(ROOT / "dodo.py"), "run", *names])
-    reporter = Reporter.last
     reporter.status = status or int(bool(reporter.failures))
     for name, message in reporter.failures:
         print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)

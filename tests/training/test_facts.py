@@ -53,11 +53,12 @@ def told(**changes: Any) -> dict[str, Any]:
         R2.scorer: {"value": 0.65, "low": 0.5, "high": 0.75},
     }
     baseline = {"name": "median", "holdout": 950.0}
-    return {
-        **facts.choice_facts(CHOICE, {"parameters": {"C": 1}}, asked.candidates["mix"].members),
-        **facts.error_facts(scores, [RMSE, R2], quoted, baseline),
-        **facts.problem_facts(asked, PREPARED),
-    }
+    return facts.manifest_facts(
+        facts.choice_facts(CHOICE, {"parameters": {"C": 1}}, asked.candidates["mix"].members),
+        facts.error_facts(scores, [RMSE, R2], quoted, baseline),
+        facts.problem_facts(asked, PREPARED),
+        {"search": None, "intervals": {}, "coverage": {}, "typical": {}},
+    )
 
 
 def test_the_winner_is_told_with_its_errors_on_folds_and_hold_out():

@@ -71,7 +71,7 @@ def test_a_step_is_called_by_what_it_makes(task: str, shown: str):
 
 
 def test_a_step_is_told_when_it_starts_and_ends_and_a_failure_with_its_reason(capsys: pytest.CaptureFixture[str]):
-    reporter, step = run.Reporter(None, {}), SimpleNamespace(name="notebook:01_explore", actions=["it"])
+    reporter, step = run.Reporter(), SimpleNamespace(name="notebook:01_explore", actions=["it"])
     reporter.execute_task(step)
     reporter.add_success(step)
     reporter.execute_task(SimpleNamespace(name="report:01_explore", actions=["it"]))
@@ -87,7 +87,6 @@ def test_a_step_is_told_when_it_starts_and_ends_and_a_failure_with_its_reason(ca
     assert float(lines[1].split()[-2]) < 10, "seconds that the step took"
     assert reporter.executed == ["notebook:01_explore"]
     assert reporter.failures == [("notebook:01_explore", "no such file")]
-    assert run.Reporter.last is reporter
 
 
 def test_a_damaged_memory_is_removed_and_a_sound_one_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.config.conf import load_conf
 from training.paths import from_root, to_root
-from training.problems import Problem, RunProblem
+from training.problems import RunProblem, status_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +33,7 @@ def require_own(registry: Path, name: str) -> None:
 
 def main() -> int:
     """Print where a configuration's bundles are published; returns the exit status."""
-    try:
-        print(from_root(load_conf(sys.argv[1]).registry))
-    except Problem as problem:
-        print(f"make: {problem}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of("make", lambda: print(from_root(load_conf(sys.argv[1]).registry)))
 
 
 if __name__ == "__main__":

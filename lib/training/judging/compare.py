@@ -105,23 +105,25 @@ def choose(results: Mapping[str, Scored], metric: Metric, rule: str, folds: Sequ
 
 def _able(results: Mapping[str, Scored], scores: Mapping[str, np.ndarray], metric: Metric) -> list[str]:
     """The candidates that beat every baseline. Raises CandidateFailed if there are none."""
-    means = {name: float(each.mean()) for name, each in scores.items()}
-    baselines = [name for name in means if results[name]["baseline"]]
-    candidates = [name for name in means if not results[name]["baseline"]]
+    baselines, candidates = _means(results, scores, baseline=True), _means(results, scores, baseline=False)
     if not baselines:
         raise CandidateFailed("no baseline could be scored, so no candidate can be shown to beat it; see the report")
     if not candidates:
         failures = [f"{name}: {result['failed']}" for name, result in results.items() if name not in scores]
         raise CandidateFailed(f"every candidate failed, so there is no model worth publishing: {'; '.join(failures)}")
-    first, strict = (max(names, key=means.__getitem__) for names in (candidates, baselines))
-    if means[first] <= means[strict]:
+    first, strict = max(candidates, key=candidates.get), max(baselines, key=baselines.get)
+    if candidates[first] <= baselines[strict]:
+        best, known = (metric.text(metric.value(mean)) for mean in (candidates[first], baselines[strict]))
         raise CandidateFailed(
             f"no candidate beats the baseline in {metric.label}, so there is no model worth publishing: over the folds "
-            f"the best, {first}, has {metric.text(metric.value(means[first]))}, and {strict}, which knows no features, "
-            f"{metric.text(metric.value(means[strict]))}. "
-            "Look at the contract's columns, the candidates and their preprocessing in conf/"
+            f"the best, {first}, has {best}, and {strict}, which knows no features, "
+            f"{known}. Look at the contract's columns, the candidates and their preprocessing in conf/"
         )
-    return [name for name in candidates if means[name] > means[strict]]
+    return [name for name, mean in candidates.items() if mean > baselines[strict]]
+
+
+def _means(results: Mapping[str, Scored], scores: Mapping[str, np.ndarray], *, baseline: bool) -> dict[str, float]:
+    return {name: float(each.mean()) for name, each in scores.items() if results[name]["baseline"] is baseline}
 
 
 def paired_difference(differences: np.ndarray, folds: Sequence[Fold]) -> tuple[float, float, float]:
@@ -145,17 +147,18 @@ def listed(names: Sequence[str]) -> str:
 
 def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, rule: str) -> str:
     entries = {entry.name: entry for entry in ranking}
-    rivals = [entry for entry in ranking if entry.name != winner and not entry.baseline and entry.failed is None]
-    better = [entry.name for entry in ranking if entry.is_better_than_winner]
-    ties = [entry.name for entry in rivals if entry.ties_with_winner]
-    told = _why(entries[winner], entries[best], metric, rule)
-    if better:
-        told += f". On these folds {listed(better)} is better by more than chance, and less simple"
+    rivals = [entry for entry in ranking if not (entry.name == winner or entry.baseline or entry.failed)]
+    return f"{_why(entries[winner], entries[best], metric, rule)}.{_beside(rivals)}"
+
+
+def _beside(rivals: Sequence[Ranked]) -> str:
+    """Say how the winner stands to the other candidates; nothing where it is the only one."""
+    better = listed([entry.name for entry in rivals if entry.is_better_than_winner])
+    ties = listed([entry.name for entry in rivals if entry.ties_with_winner])
+    told = f" On these folds {better} is better by more than chance, and less simple." if better else ""
     if ties:
-        return f"{told}. The folds cannot tell it from {listed(ties)}: call that a tie."
-    if better or not rivals:
-        return f"{told}."
-    return f"{told}. Its lead over every other candidate is more than chance between folds."
+        return f"{told} The folds cannot tell it from {ties}: call that a tie."
+    return told or " Its lead over every other candidate is more than chance between folds." * bool(rivals)
 
 
 def _why(winner: Ranked, best: Ranked, metric: Metric, rule: str) -> str:

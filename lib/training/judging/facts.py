@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from training.models.metrics import Metric
 
 
-class ChoiceFacts(TypedDict):
-    """Which candidate won, of which, and why; ranking: as compare.Ranked, with ties_with_winner."""
-
-    winner: str
-    members: list[str]
-    parameters: dict[str, Any]
-    reason: str
-    ranking: list[dict[str, Any]]
-
-
 class MetricFacts(TypedDict):
     """The winner's errors by one metric, as people read it."""
 
@@ -59,13 +49,6 @@ class BaselineFacts(TypedDict):
     beaten: bool
 
 
-class ErrorFacts(TypedDict):
-    """How wrong the winner is, by scorer, and the best baseline."""
-
-    metrics: dict[str, MetricFacts]
-    baseline: BaselineFacts
-
-
 class SearchFacts(TypedDict):
     """What make tune tried; on_these_rows: whether it saw the rows that train now, and no others."""
 
@@ -75,38 +58,52 @@ class SearchFacts(TypedDict):
     on_these_rows: bool
 
 
-class CertaintyFacts(TypedDict):
-    """What a single prediction may be asked for; coverage: shares of true values in the intervals, and their width."""
+class ManifestFacts(TypedDict):
+    """All that a manifest tells beside the bundle's files, contract and versions, in the order of the file.
 
+    metrics: by scorer, the reported ones too; ranking: as compare.Ranked, with ties_with_winner; coverage: shares of
+    true values in the intervals, and their mean width.
+    """
+
+    name: str
+    title: str
+    winner: str
+    members: list[str]
+    parameters: dict[str, Any]
+    reason: str
+    target_unit: str
+    metric: str
+    metrics: dict[str, MetricFacts]
+    ranking: list[dict[str, Any]]
+    baseline: BaselineFacts
+    search: SearchFacts | None
+    data: dict[str, Any]
+    inputs_sha256: str
     intervals: dict[str, Any]
     coverage: dict[str, Any]
     typical: dict[str, Any]
 
 
-class ManifestFacts(ChoiceFacts, ErrorFacts, CertaintyFacts):
-    """All that a bundle's manifest tells beside its files, its contract and its versions."""
-
-    name: str
-    title: str
-    target_unit: str
-    metric: str
-    search: SearchFacts | None
-    data: dict[str, Any]
-    inputs_sha256: str
+def manifest_facts(*parts: Mapping[str, Any]) -> ManifestFacts:
+    """Put together what the functions below tell."""
+    told = {key: value for part in parts for key, value in part.items()}
+    return ManifestFacts(**{key: told[key] for key in ManifestFacts.__annotations__})
 
 
-def choice_facts(choice: Choice, winner: CandidateResult, members: Sequence[str]) -> ChoiceFacts:
+def choice_facts(choice: Choice, winner: CandidateResult, members: Sequence[str]) -> dict[str, Any]:
     """Tell what was chosen; winner: its record of 03_train; members: of a blend."""
-    ranking = [asdict(entry) | {"ties_with_winner": entry.ties_with_winner} for entry in choice.ranking]
-    return ChoiceFacts(
-        winner=choice.winner, members=list(members), parameters=winner["parameters"], reason=choice.reason,
-        ranking=ranking,
-    )  # fmt: skip
+    return {
+        "winner": choice.winner,
+        "members": list(members),
+        "parameters": winner["parameters"],
+        "reason": choice.reason,
+        "ranking": [asdict(entry) | {"ties_with_winner": entry.ties_with_winner} for entry in choice.ranking],
+    }
 
 
 def error_facts(
     scores: Mapping[str, Sequence[float]], metrics: Sequence[Metric], quoted: Quoted, baseline: Mapping[str, Any]
-) -> ErrorFacts:
+) -> dict[str, Any]:
     """Tell how wrong the winner is.
 
     scores: its own, scorer -> one per fold; metrics: the deciding one first; baseline: of best_baseline.
@@ -121,7 +118,7 @@ def error_facts(
         )  # fmt: skip
     apart = errors[deciding.scorer]["holdout"] - baseline["holdout"]
     beaten = bool(apart < 0 if deciding.lower_is_better else apart > 0)
-    return ErrorFacts(metrics=errors, baseline=BaselineFacts(**baseline, beaten=beaten))
+    return {"metrics": errors, "baseline": BaselineFacts(**baseline, beaten=beaten)}
 
 
 def problem_facts(conf: Any, prepared: Prepared) -> dict[str, Any]:
@@ -159,7 +156,7 @@ def best_baseline(  # noqa: PLR0913 - each is what one section of 04_compare fou
 def certainty_facts(
     intervals: Intervals, typical: Typical, folds: pd.DataFrame, holdout: pd.DataFrame,
     kept: Mapping[str, pd.DataFrame],
-) -> CertaintyFacts:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     """Collect what a single prediction may be asked for, and how well its interval keeps its word.
 
     folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records; kept: kind
@@ -179,9 +176,11 @@ def certainty_facts(
         "mean_width": float((folds["high"] - folds["low"]).mean()),
         "by": by,
     }
-    return CertaintyFacts(
-        intervals=intervals.model_dump(mode="json"), coverage=coverage, typical=typical.model_dump(mode="json")
-    )
+    return {
+        "intervals": intervals.model_dump(mode="json"),
+        "coverage": coverage,
+        "typical": typical.model_dump(mode="json"),
+    }
 
 
 def search_facts(conf: Any, searched_now: str) -> SearchFacts | None:

@@ -60,21 +60,22 @@ def _quality(facts: ManifestFacts, target: str) -> str:
 
 
 def _lead(facts: ManifestFacts) -> str:
-    rivals = [
-        entry
-        for entry in facts["ranking"]
-        if entry["name"] != facts["winner"] and not entry["baseline"] and entry["failed"] is None
-    ]
-    ties = [entry["name"] for entry in rivals if entry["ties_with_winner"]]
-    worse = [entry["name"] for entry in rivals if entry["low"] > 0]
-    better = [entry["name"] for entry in rivals if entry["high"] < 0]
-    parts = [f"its lead over {literal(listed(worse))} is more than chance"] if worse else []
-    if worse and facts["members"] and facts["search"]:
+    behind, tied, ahead = (literal(listed(names)) for names in _rivals(facts).values())
+    parts = [f"its lead over {behind} is more than chance"] if behind else []
+    if behind and facts["members"] and facts["search"]:
         parts[0] += f", flattered a little, since it is the best of {facts['search']['blends']:,} blends on these folds"
-    parts += [f"it **ties with {literal(listed(ties))}**"] if ties else []
-    parts += [f"{literal(listed(better))} would be better by more than chance, and less simple"] if better else []
-    told = "; ".join(parts) or "it had no rival that could be scored"
-    return f"On the folds {told}."
+    parts += [f"it **ties with {tied}**"] if tied else []
+    parts += [f"{ahead} would be better by more than chance, and less simple"] if ahead else []
+    return f"On the folds {'; '.join(parts) or 'it had no rival that could be scored'}."
+
+
+def _rivals(facts: ManifestFacts) -> dict[str, list[str]]:
+    standing: dict[str, list[str]] = {"behind": [], "tied": [], "ahead": []}
+    for entry in facts["ranking"]:
+        if not (entry["name"] == facts["winner"] or entry["baseline"] or entry["failed"]):
+            where = "tied" if entry["ties_with_winner"] else "behind" if entry["low"] > 0 else "ahead"
+            standing[where].append(entry["name"])
+    return standing
 
 
 def _certainty(facts: ManifestFacts, target: str) -> str:
