@@ -9,27 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from app.problems import Problem, refused
 from app.programs.asking import explanations, predictions
-from app.programs.checks import escaped, fault, faults_of, near_miss, shown
+from app.programs.checks import fault, faults_of
 from app.programs.explain import check_explainable, explanation
 from app.programs.rounding import rounded
-from modelbundle.amounts import plain
+from app.programs.unusual import MAX_SUGGESTED_RECORDS, unseen_faults, warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from app.programs.checks import Fault
     from app.programs.reading import Batch
     from app.programs.service import Service
     from modelbundle.bundle import Bundle
-    from modelbundle.contract import Column, Contract
+    from modelbundle.contract import Contract
     from modelbundle.contributions import Contributions
 
 # Beyond so many faults each record tells only its first, and near misses are looked for no more: a body of nonsense
 # should not be answered with a far longer one.
 MAX_FAULTS = 2_000
-# In so many records of a request it is said which category was probably meant.
-MAX_SUGGESTED_RECORDS = 100
-WARNINGS = ("imputed", "unseen_category", "outside_training_range")
 
 Answer = dict[str, Any]
 Interval = tuple[float, ...]  # its two ends, or none where the bundle has no intervals
@@ -57,7 +52,7 @@ def answer(
         if lacking := _lacking(value, reasons, interval):
             faults[number] = [fault(batch.pointers[number], *lacking)]
             continue
-        warnings = _warnings(record, service, suggest=number < MAX_SUGGESTED_RECORDS)
+        warnings = warnings_of(record, service, suggest=number < MAX_SUGGESTED_RECORDS)
         answers[number] = _priced(record, value, reasons, interval, service) | {"warnings": warnings}
     if faults and not partial:
         raise _refused(faults)
@@ -73,15 +68,18 @@ def _parted(
     faults = {} if batch.sound else _all_faults(batch, service)
     if faults and not (partial or strict):
         raise _refused(faults)
-    good = {number: record for number, record in enumerate(batch.records) if number not in faults}
+    good = _without(dict(enumerate(batch.records)), faults)
     if not batch.sound:  # what was checked as it was read, was read by the contract too
         good = {number: record | service.contract.read(record) for number, record in good.items()}
     if strict:
-        faults = dict(sorted((faults | _strange(good, batch.pointers, service)).items()))
-        good = {number: record for number, record in good.items() if number not in faults}
+        faults = dict(sorted((faults | unseen_faults(good, batch.pointers, service)).items()))
     if faults and not partial:
         raise _refused(faults)
-    return good, faults
+    return _without(good, faults), faults
+
+
+def _without(records: dict[int, Any], faults: dict[int, Any]) -> dict[int, Any]:
+    return {number: record for number, record in records.items() if number not in faults}
 
 
 def _refused(faults: dict[int, list[Fault]]) -> Problem:
@@ -121,25 +119,6 @@ def _all_faults(batch: Batch, service: Service) -> dict[int, list[Fault]]:
     return faults
 
 
-def _strange(records: dict[int, dict[str, Any]], pointers: list[str], service: Service) -> dict[int, list[Fault]]:
-    """The faults of records, by number, whose categories have to be ones that training saw."""
-    faults: dict[int, list[Fault]] = {}
-    for number, record in records.items():
-        for name in service.contract.categorical:
-            if (value := record.get(name)) is not None and not service.usual[name](value):
-                at = f"{pointers[number]}/{escaped(name)}"
-                found = fault(at, "a category that training saw", shown(value), f"{name}: ")
-                meant = _meant(value, service.contract.columns[name]) if number < MAX_SUGGESTED_RECORDS else ""
-                faults.setdefault(number, []).append(found | {"detail": found["detail"] + meant})
-    return faults
-
-
-def _meant(value: str, column: Column) -> str:
-    """Say which category was probably meant; nothing where they are codes, of which near ones mean something else."""
-    near = near_miss(value, column.seen_categories) if column.values == "text" else ""
-    return f"; did you mean {near}?" if near else ""
-
-
 def _identified(record: Any, contract: Contract) -> Answer:
     value = record.get(contract.identifier) if isinstance(record, dict) else None
     named = isinstance(value, str | int) and not isinstance(value, bool)
@@ -163,46 +142,6 @@ def _priced(
     return priced
 
 
-def usual_values(contract: Contract) -> dict[str, Callable[[Any], bool]]:
-    """Whether training saw such a value, for each feature; every value is usual of which the contract does not tell."""
-
-    def usual(column: Column) -> Callable[[Any], bool]:
-        if column.kind == "categorical":
-            seen = None if column.seen_categories is None else frozenset(column.seen_categories)
-            return lambda value: seen is None or value in seen
-        low = -math.inf if column.seen_minimum is None else column.seen_minimum
-        high = math.inf if column.seen_maximum is None else column.seen_maximum
-        return lambda value: low <= value <= high
-
-    return {name: usual(contract.columns[name]) for name in contract.features}
-
-
-def _warnings(record: dict[str, Any], service: Service, *, suggest: bool) -> list[dict[str, str]]:
-    return [
-        _warning(name, value, service.contract, suggest=suggest)
-        for name, is_usual in service.usual.items()
-        if (value := record.get(name)) is None or not is_usual(value)
-    ]
-
-
-def _warning(name: str, value: Any, contract: Contract, *, suggest: bool) -> dict[str, str]:
-    """Say what is unusual about a value: it is missing, or training saw none such."""
-    column = contract.columns[name]
-    if value is None:
-        kind, detail = "imputed", f"{name} was missing and filled in by the model"
-    elif column.kind == "categorical":
-        kind, detail = "unseen_category", f"{name} {value[:80]!r} was never seen in training"
-        detail += _meant(value, column) if suggest else ""
-    else:
-        low, high = column.seen_minimum, column.seen_maximum
-        if low is not None and value < low:
-            outside = f"below the smallest value in training, {plain(low)}"
-        else:
-            outside = f"above the largest value in training, {plain(high)}"
-        kind, detail = "outside_training_range", f"{contract.label(name)} {plain(value)} is {outside}"
-    return {"kind": kind, "feature": name, "detail": detail}
-
-
 def answer_document(answers: list[Answer], bundle: Bundle) -> dict[str, Any]:
     """Put the answers beside what holds for all of them: the model, its version, what is predicted in which unit."""
     return {
@@ -218,22 +157,25 @@ def answer_table(
     answers: list[Answer], batch: Batch, bundle: Bundle, *, partial: bool = False, explain: bool = False
 ) -> str:
     """Write the answers as CSV: the table that was sent, and beside it what JSON would tell, a column each."""
-    name = bundle.contract.identifier
-    # JSON has no header: only the identifiers come back, if there are any
-    named = [name] if any(name in each for each in answers) else []
-    header, *rows = batch.table or [named, *([each.get(column, "") for column in named] for each in answers)]
+    header, *rows = batch.table or _identifiers(answers, bundle.contract)
     ends = ["low", "high"] if bundle.intervals else []
     reasons = ["typical", *(f"contribution {feature}" for feature in bundle.contract.features)] if explain else []
     added = ["prediction", *ends, *reasons, "warnings", *(["errors"] if partial else [])]
     taken = {*header, *bundle.contract.features}
-    heads = [f"model {column}" if column in taken else column for column in added]
     text = io.StringIO()
     writer = csv.writer(text)  # with the line ends of RFC 4180: cells that hold one of their characters are quoted
-    writer.writerow([*header, *heads])
+    writer.writerow([*header, *(f"model {column}" if column in taken else column for column in added)])
     for row, each in zip(rows, answers, strict=True):
         sent, cells = (row + [""] * len(header))[: len(header)], _cells(each)
         writer.writerow([*sent, *(cells.get(column) for column in added)])
     return text.getvalue()
+
+
+def _identifiers(answers: list[Answer], contract: Contract) -> list[list[str]]:
+    """What stands beside the answers to JSON, which has no header: the identifiers, if there are any."""
+    name = contract.identifier
+    named = [name] if any(name in each for each in answers) else []
+    return [named, *([each.get(column, "") for column in named] for each in answers)]
 
 
 def _cells(answer: Answer) -> dict[str, Any]:

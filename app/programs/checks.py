@@ -141,26 +141,26 @@ def faults_of(  # noqa: PLR0913 - a record, what holds for it, how much to tell
         return [fault(pointer, "an object with the features", shown(record))]
     if len(record) > (most := MAX_FIELDS_PER_COLUMN * len(known)):
         return [fault(pointer, f"an object of at most {most} fields", f"{len(record):,} fields")]
-    try:
-        # without names that it does not know: pydantic cannot tell of those that are no Unicode
-        records.validate_python({name: record[name] for name in known if name in record})
-        found = []
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-    # a union reports once for each of its types: one fault a field is enough
-    names = dict.fromkeys([*(str(each["loc"][0]) for each in found), *(name for name in record if name not in known)])
+    names = [*_faulty(record, known, records), *(name for name in record if name not in known)]
     told = islice(names, 1 if first else None)
     return [_field_fault(record, name, f"{pointer}/{escaped(name)}", contract, suggest=suggest) for name in told]
 
 
+def _faulty(record: Record, known: tuple[str, ...], records: TypeAdapter[Record]) -> dict[str, None]:
+    """Names of the fields that are not as the contract wants them."""
+    try:
+        # without names that it does not know: pydantic cannot tell of those that are no Unicode
+        records.validate_python({name: record[name] for name in known if name in record})
+    except ValidationError as error:
+        # a union reports once for each of its types: one fault a field is enough
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return dict.fromkeys(str(each["loc"][0]) for each in found)
+    return {}
+
+
 def _field_fault(record: Record, name: str, at: str, contract: Contract, *, suggest: bool) -> Fault:
-    if name == contract.target:
-        detail = f"{name} is what the model predicts; leave it out"
-        return {"pointer": at, "detail": detail, "expected": "no such field", "got": shown(record[name])}
     if name not in (known := known_names(contract)):
-        near = near_miss(name, known) if suggest else ""
-        detail = f"{shown(name)} is no field of this model" + (f"; did you mean {near}?" if near else "")
-        return {"pointer": at, "detail": detail, "expected": near or "no such field", "got": shown(name)}
+        return _strange_field(record, name, at, contract, near_miss(name, known) if suggest else "")
     wanted = "a string or a finite number" if name == contract.identifier else expected(contract.columns[name])
     if record.get(name) is None:
         return fault(at, wanted, "null" if name in record else "nothing", f"{name} is required: ")
@@ -170,6 +170,14 @@ def _field_fault(record: Record, name: str, at: str, contract: Contract, *, sugg
     if isinstance(record[name], str) and DECIMAL_COMMA.fullmatch(record[name]):
         found["detail"] += "; a decimal comma? Write a point"
     return found
+
+
+def _strange_field(record: Record, name: str, at: str, contract: Contract, near: str) -> Fault:
+    if name == contract.target:
+        detail = f"{name} is what the model predicts; leave it out"
+        return {"pointer": at, "detail": detail, "expected": "no such field", "got": shown(record[name])}
+    detail = f"{shown(name)} is no field of this model" + (f"; did you mean {near}?" if near else "")
+    return {"pointer": at, "detail": detail, "expected": near or "no such field", "got": shown(name)}
 
 
 @lru_cache(maxsize=1000)

@@ -10,7 +10,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from app.problems import Problem
 from app.programs.answers import answer, answer_document, answer_table
 from app.programs.checks import read_if_valid
-from app.programs.reading import check_size, csv_batch, in_order, json_batch, lines_batch, mlflow_batch, read_json
+from app.programs.reading import check_size, csv_batch, in_order, json_batch, lines_batch, read_json
+from app.programs.reading_mlflow import mlflow_batch
 from app.programs.service import service
 from app.watching import metrics
 

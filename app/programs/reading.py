@@ -17,7 +17,7 @@ from app.programs.checks import Fault, fault, known_names, shown
 from modelbundle.cells import NUMBER, column_names, doubled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from modelbundle.contract import Contract
 
@@ -35,8 +35,6 @@ CHARSETS = {
     "utf-16": "utf-16",
 }
 NO_CSV = "The body is not CSV"
-MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
-MLFLOW_UNUSED = ("params", "signature_name")
 
 
 @dataclass
@@ -80,15 +78,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def json_batch(sent: Any, most: int, *, sound: bool = False) -> Batch:
     """Take one object, or an array of at most `most` objects; raises Problem 413."""
-    return _batch(sent, most, sound=sound) if isinstance(sent, list) else Batch([sent], [""], sound=sound)
+    return batch_of(sent, most, sound=sound) if isinstance(sent, list) else Batch([sent], [""], sound=sound)
 
 
-def _batch(records: list[Any], most: int, **more: Any) -> Batch:
-    _limit(len(records), most)
+def batch_of(records: list[Any], most: int, **more: Any) -> Batch:
+    """Take an array of at most `most` records; raises Problem 413."""
+    limit(len(records), most)
     return Batch(records, [f"/{number}" for number in range(len(records))], **more)
 
 
-def _limit(count: int, most: int) -> None:
+def limit(count: int, most: int) -> None:
+    """Raise the Problem 413 for more records than `most`."""
     if count > most:
         raise Problem(413, "Too many records", f"expected at most {most:,} records in one request; got more")
 
@@ -111,14 +111,14 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
         names = known_names(contract)
         rows.insert(0, list(names if len(rows[0]) == len(names) else contract.features))
     header = _header(rows[0], contract, comma)
-    _limit(len(rows) - 1, most)
+    limit(len(rows) - 1, most)
     records, faults = [], {}
     width = max((place for place, name in enumerate(header, 1) if name), default=len(header))
     for number, row in enumerate(rows[1:]):
         if len(row) < width or any(row[len(header) :]):  # spreadsheets write empty columns behind the last
             faults[number] = fault(f"/{number}", f"{len(header)} cells, as the header has", f"{len(row)} cells")
         records.append(cells_to_record(zip(header, row, strict=False), contract))
-    return _batch(records, most, faults=faults, table=[[name.strip() for name in rows[0]], *rows[1:]])
+    return batch_of(records, most, faults=faults, table=[[name.strip() for name in rows[0]], *rows[1:]])
 
 
 def _rows(body: bytes, contract: Contract, most: int, charset: str) -> tuple[list[list[str]], str]:
@@ -176,31 +176,8 @@ def lines_batch(body: bytes, contract: Contract, most: int) -> Batch:
     """Take JSON lines, of at most `most` records, each an object or an array. Raises Problem 400 or 413."""
     check_size(body, contract, most, b"\n")
     lines = [line for line in body.split(b"\n") if line.strip()]
-    _limit(len(lines), most)
-    return in_order(_batch([read_json(line) for line in lines], most), contract)
-
-
-def mlflow_batch(sent: Any, most: int) -> Batch:
-    """Take the JSON of MLflow's scoring protocol, of at most `most` records; raises Problem 400 or 413.
-
-    Frames of pandas come so; what such a frame's columns and cells mean there, they mean here.
-    """
-    title = "The body is not of MLflow's scoring protocol"
-    names = [name for name in sent if name not in MLFLOW_UNUSED] if isinstance(sent, dict) else []
-    if len(names) != 1 or names[0] not in MLFLOW_FORMS:
-        came = f"members {shown(', '.join(names))}" if names else shown(sent)
-        raise Problem(400, title, f"expected an object with one of {', '.join(MLFLOW_FORMS)}; got {came}")
-    (name,) = names
-    data = sent[name]
-    if name == "dataframe_split":
-        records = _from_split(data, title, most)
-    elif isinstance(data, dict) and name != "dataframe_records":
-        records = _from_columns(data, name, title, most)
-    elif isinstance(data, list):
-        records = data
-    else:
-        raise Problem(400, title, f"expected an array of objects in {name}; got {shown(data)}")
-    return _batch([_as_pandas_means(record) if isinstance(record, dict) else record for record in records], most)
+    limit(len(lines), most)
+    return in_order(batch_of([read_json(line) for line in lines], most), contract)
 
 
 def in_order(batch: Batch, contract: Contract) -> Batch:
@@ -210,35 +187,3 @@ def in_order(batch: Batch, contract: Contract) -> Batch:
             named = zip(contract.features, record, strict=True)
             batch.records[number] = {name: None if value != value else value for name, value in named}
     return batch
-
-
-def _as_pandas_means(record: dict[str, Any]) -> dict[str, Any]:
-    """NaN is null to pandas, and a column without a name, as of an index that it saved, is left out."""
-    read = zip(record.items(), column_names(record), strict=True)
-    return {name: None if value != value else value for (name, value), is_named in read if is_named}
-
-
-def _from_split(data: Any, title: str, most: int) -> list[dict[str, Any]]:
-    if not (isinstance(data, dict) and set(data) <= {"columns", "data", "index"}):
-        raise Problem(400, title, f"expected dataframe_split to hold columns, data and index alone; got {shown(data)}")
-    columns, rows, index = data.get("columns"), data.get("data"), data.get("index", [])
-    if not isinstance(index, list):
-        raise Problem(400, title, f"expected the index of dataframe_split to be an array; got {shown(index)}")
-    if not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
-        raise Problem(400, title, "expected dataframe_split to hold columns, an array of names")
-    if len(set(columns)) < len(columns):
-        raise Problem(400, title, "expected the columns of dataframe_split to differ from each other")
-    if not (isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(columns) for row in rows)):
-        raise Problem(400, title, f"expected dataframe_split to hold data, an array of rows of {len(columns)} values")
-    _limit(len(rows), most)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _from_columns(data: Mapping[str, Any], name: str, title: str, most: int) -> list[dict[str, Any]]:
-    if not any(isinstance(values, list) for values in data.values()):
-        return [dict(data)]
-    lengths = {len(values) if isinstance(values, list) else -1 for values in data.values()}
-    if len(lengths) != 1:
-        raise Problem(400, title, f"expected the columns in {name} to be arrays of one length")
-    _limit(max(lengths), most)
-    return [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.programs.answers import WARNINGS
+from app.programs.unusual import WARNINGS
 
 if TYPE_CHECKING:
     from app.programs.service import Service

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app, g
 
 from app.problems import Problem
-from app.programs.answers import usual_values
 from app.programs.checks import reading_types, record_type
+from app.programs.unusual import usual_values
 from modelbundle.bundle import current_folder, load_bundle
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import httptools
 
 from app.problems import Problem, too_large
-from app.server.gateway import Request
+from app.server.gateway import HEAD_BYTES, TOO_LONG, Request, head_fault
 from app.watching.access import tell_broken_off
 
 if TYPE_CHECKING:
     from app.server.worker import Worker
 
-LINE_BYTES, HEAD_BYTES, HEADERS = 8190, 65_536, 100
+LINE_BYTES, HEADERS = 8190, 100
 PIECE_BYTES, HEAD_PIECE_BYTES = 16_384, 2048  # looked at in one go, in a body and else: many requests may come together
 REQUEST_BYTES = 1000  # that one takes in memory, beside its body
 SURE_BYTES = 16_384  # of an answer, which the system takes: who has it finds it in the log
@@ -30,7 +30,6 @@ UNREAD_BYTES = 65_536  # what a client may still send after its last answer
 CHUNK_BYTES, FREE_CHUNKS = 64, 10_000
 FRAMING = (b"content-length", b"transfer-encoding")
 HUNG_UP = "the client hung up"
-TOO_LONG = 431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes"
 
 
 class Connection(asyncio.Protocol):
@@ -112,18 +111,9 @@ class Connection(asyncio.Protocol):
             return
         request.method, request.version = self.parser.get_method().decode(), self.parser.get_http_version()
         request.is_headed = True
-        length, expected = request.header(b"content-length"), request.header(b"expect")
-        if request.version not in ("1.0", "1.1"):
-            self._refuse(Problem(400, "The request cannot be read", "expected HTTP/1.1 or HTTP/1.0"))
-        elif request.version == "1.1" and len(request.header(b"host")) != 1:
-            self._refuse(Problem(400, "The request cannot be read", "expected one header Host"))
-        elif sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
-            self._refuse(Problem(*TOO_LONG))
-        elif length and int(length[0]) > self.worker.most_bytes:
-            self._refuse(too_large(self.worker.most_bytes))
-        elif expected and expected[0].lower() != b"100-continue":
-            self._refuse(Problem(417, "The expectation cannot be met", "expected 100-continue, or none"))
-        request.waits = bool(expected) and request.version == "1.1"
+        if fault := head_fault(request, self.worker.most_bytes):
+            self._refuse(fault)
+        request.waits = bool(request.header(b"expect")) and request.version == "1.1"
 
     def on_body(self, part: bytes) -> None:
         if request := self.coming:
@@ -148,16 +138,24 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Read to the end of a request, and let it be answered."""
-        while self.unread and not self.is_last and (not self.requests or self.coming is self.requests[0]):
+        while self._may_come():
             self._read()
         if self.is_last:
             self.unread = b""
-        if self.requests and self.requests[0].is_whole and not self.requests[0].is_asked:
-            self.worker.ask(self, self.requests[0])
-        if self.requests and self.requests[0].waits and not self.requests[0].is_whole:
-            self.requests[0].waits = False
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.requests:
+            self._serve(self.requests[0])
         (self.transport.pause_reading if self.unread else self.transport.resume_reading)()
+
+    def _may_come(self) -> bool:
+        """Whether what came unread belongs to the oldest request, or begins it."""
+        return bool(self.unread) and not self.is_last and (not self.requests or self.coming is self.requests[0])
+
+    def _serve(self, oldest: Request) -> None:
+        if oldest.is_whole and not oldest.is_asked:
+            self.worker.ask(self, oldest)
+        elif oldest.waits and not oldest.is_whole:
+            oldest.waits = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _read(self) -> None:
         size = PIECE_BYTES if self.coming and self.coming.is_headed else HEAD_PIECE_BYTES

@@ -14,18 +14,19 @@ from urllib.parse import unquote_to_bytes
 import httptools
 
 from app.environ import BEGUN, LATER, REFUSAL
+from app.problems import Problem, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
-    from app.problems import Problem
-
 SAME_FOR_ALL = {
     "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr, "wsgi.multithread": True,
     "wsgi.multiprocess": True, "wsgi.run_once": False, "SCRIPT_NAME": "",
 }  # fmt: skip
+HEAD_BYTES = 65_536
+TOO_LONG = 431, "The headers are too long", f"expected at most {HEAD_BYTES:,} bytes"
 PROBES = (b"/healthz", b"/readyz", b"/ping", b"/health")
 # A request for the prices of one record or a few: with so many bytes and so many objects, so a short answer.
 FEW_BYTES, FEW = 4096, 4
@@ -81,6 +82,22 @@ class Request:
             and self.body.count(b"{") <= FEW
             and self.header(b"content-type") == [b"application/json"]
         )
+
+
+def head_fault(request: Request, most_bytes: int) -> Problem | None:
+    """What is wrong with a request, as far as one sees before its body comes."""
+    length, expected = request.header(b"content-length"), request.header(b"expect")
+    if request.version not in ("1.0", "1.1"):
+        return Problem(400, "The request cannot be read", "expected HTTP/1.1 or HTTP/1.0")
+    if request.version == "1.1" and len(request.header(b"host")) != 1:
+        return Problem(400, "The request cannot be read", "expected one header Host")
+    if sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
+        return Problem(*TOO_LONG)
+    if length and int(length[0]) > most_bytes:
+        return too_large(most_bytes)
+    if expected and expected[0].lower() != b"100-continue":
+        return Problem(417, "The expectation cannot be met", "expected 100-continue, or none")
+    return None
 
 
 def environ_of(request: Request, peer: Any, own: Any) -> dict[str, Any]:

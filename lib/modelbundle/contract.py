@@ -71,14 +71,18 @@ class Column(BaseModel):
     def _limits_fit_the_kind(self) -> Column:
         if self.kind == "categorical" and (self.minimum is not None or self.maximum is not None):
             raise ValueError("a categorical column takes categories, not minimum or maximum")
-        if self.kind == "numeric" and self.categories is not None:
-            raise ValueError("a numeric column takes minimum and maximum, not categories")
-        if "" in (self.categories or ()):
-            raise ValueError("categories: an empty text is no category, since an empty cell is missing")
-        if self.kind == "numeric" and self.values != "text":
-            raise ValueError(f"values: {self.values} is for a categorical column; a numeric one holds numbers")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+    @model_validator(mode="after")
+    def _categories_fit_the_kind(self) -> Column:
+        if self.kind == "numeric" and self.categories is not None:
+            raise ValueError("a numeric column takes minimum and maximum, not categories")
+        if self.kind == "numeric" and self.values != "text":
+            raise ValueError(f"values: {self.values} is for a categorical column; a numeric one holds numbers")
+        if "" in (self.categories or ()):
+            raise ValueError("categories: an empty text is no category, since an empty cell is missing")
         return self
 
     @property

@@ -62,9 +62,9 @@ class Reader(NamedTuple):
         for factors in self.products:
             next(filled)[:] = X[:, factors].prod(axis=1)
         for name, cell, columns, other in self.categories:
-            found = [columns.get(cell(record.get(name)), other) for record in records]
-            known = [row for row, column in enumerate(found) if column is not None]
-            X[known, [first + found[row] for row in known]] = 1.0
+            found = np.array([columns.get(cell(record.get(name)), other) for record in records], dtype=float)
+            known = np.flatnonzero(~np.isnan(found))  # None became NaN
+            X[known, first + found[known].astype(int)] = 1.0
         return X
 
 

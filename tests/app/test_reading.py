@@ -13,7 +13,8 @@ import pytest
 
 from app.problems import Problem
 from app.programs.checks import faults_of, record_type
-from app.programs.reading import cells_to_record, csv_batch, json_batch, mlflow_batch, read_json
+from app.programs.reading import cells_to_record, csv_batch, json_batch, read_json
+from app.programs.reading_mlflow import mlflow_batch
 from modelbundle.cells import MISSING
 from modelbundle.contract import Contract
 

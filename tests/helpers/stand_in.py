@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.programs.service import Service, reading_types, record_type, usual_values
+from app.programs.service import Service, reading_types, record_type
+from app.programs.unusual import usual_values
 from modelbundle.bundle import Bundle
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.interpolate import PPoly
@@ -13,6 +13,9 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineTransformer, StandardScaler
 from sklearn.svm import SVR
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Node = dict[str, Any]
 
 
@@ -22,19 +25,22 @@ class NotPlannable(Exception):
 
 def describe_step(step: Any) -> list[Node]:
     """Describe a fitted transformer of numbers; raises NotPlannable."""
-    if type(step) is PowerTransformer and step.method == "yeo-johnson":
-        bent = {"kind": "yeo_johnson", "powers": np.asarray(step.lambdas_, dtype=float)}
-        return [bent, *(describe_step(step._scaler) if step.standardize else [])]
-    if type(step) is StandardScaler and step.with_mean and step.with_std:
-        return [{"kind": "standardise", "mean": step.mean_, "scale": step.scale_}]
-    if type(step) is QuantileTransformer and step.output_distribution == "uniform":
-        return [_ranks(step)]
-    if type(step) is SplineTransformer and step.extrapolation == "constant" and step.include_bias:
-        return [_splines(step)]
-    raise NotPlannable(f"{type(step).__name__} is no step that a plan can express")
+    needed, described = STEPS.get(type(step), ({}, None))
+    if described is None or any(getattr(step, name) != value for name, value in needed.items()):
+        raise NotPlannable(f"{type(step).__name__} is no step that a plan can express")
+    return described(step)
 
 
-def _ranks(step: QuantileTransformer) -> Node:
+def _yeo_johnson(step: PowerTransformer) -> list[Node]:
+    bent = {"kind": "yeo_johnson", "powers": np.asarray(step.lambdas_, dtype=float)}
+    return [bent, *(describe_step(step._scaler) if step.standardize else [])]
+
+
+def _standardise(step: StandardScaler) -> list[Node]:
+    return [{"kind": "standardise", "mean": step.mean_, "scale": step.scale_}]
+
+
+def _ranks(step: QuantileTransformer) -> list[Node]:
     """Between distinct quantiles a straight line; a value that is several quantiles gets the middle of their ranks."""
     ranks, most = step.references_, max(len(np.unique(column)) for column in step.quantiles_.T)
     filled = {name: [] for name in ("levels", "start", "slope", "rank")}
@@ -48,17 +54,26 @@ def _ranks(step: QuantileTransformer) -> Node:
         for rows, values, filler in padded:
             rows.append(np.concatenate([values, np.full(most - len(values), filler)]))
     high = step.quantiles_[-1]
-    return {"kind": "ranks", "high": high, **{name: np.array(rows) for name, rows in filled.items()}}
+    return [{"kind": "ranks", "high": high, **{name: np.array(rows) for name, rows in filled.items()}}]
 
 
-def _splines(step: SplineTransformer) -> Node:
+def _splines(step: SplineTransformer) -> list[Node]:
     degree, knots, pieces = step.degree, [], []
     for spline in step.bsplines_:
         inside = slice(degree, len(spline.t) - degree)
         bases = [PPoly.from_spline((spline.t, basis, degree)).c[:, inside][:, :-1] for basis in spline.c.T]
         knots.append(spline.t[inside])
         pieces.append(np.stack(bases, axis=-1).transpose(1, 0, 2))  # intervals, powers from the highest, bases
-    return {"kind": "splines", "knots": np.array(knots), "pieces": np.array(pieces)}
+    return [{"kind": "splines", "knots": np.array(knots), "pieces": np.array(pieces)}]
+
+
+# What a plan can express: with which settings, and what describes it.
+STEPS: dict[type, tuple[dict[str, Any], Callable[[Any], list[Node]]]] = {
+    PowerTransformer: ({"method": "yeo-johnson"}, _yeo_johnson),
+    StandardScaler: ({"with_mean": True, "with_std": True}, _standardise),
+    QuantileTransformer: ({"output_distribution": "uniform"}, _ranks),
+    SplineTransformer: ({"extrapolation": "constant", "include_bias": True}, _splines),
+}
 
 
 def without_bases(steps: list[Node], model: Node, columns: int) -> tuple[list[Node], Node]:

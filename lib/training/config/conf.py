@@ -117,6 +117,7 @@ class Conf(Strict):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Conf:
         self._require_good_candidates()
+        self._require_known_members()
         self._require_known_factors()
         target = self.contract.columns[self.contract.target]
         if self.target_transform == "log" and not (target.minimum is not None and target.minimum > 0):
@@ -134,10 +135,12 @@ class Conf(Strict):
             raise ValueError("candidates: all have baseline: true, so none could win")
         if bad := [name for name in self.candidates if not name.isidentifier() or not name.islower()]:
             raise ValueError(f"candidates: {bad[0]!r} is not a name in lower case, such as random_forest")
+
+    def _require_known_members(self) -> None:
+        alone = {name for name, candidate in self.candidates.items() if not candidate.members}
         for name, candidate in self.candidates.items():
-            for member in candidate.members:
-                if member not in self.candidates or self.candidates[member].members:
-                    raise ValueError(f"candidates.{name}.members: {member!r} is no candidate, or itself a blend")
+            if strange := [member for member in candidate.members if member not in alone]:
+                raise ValueError(f"candidates.{name}.members: {strange[0]!r} is no candidate, or itself a blend")
 
     def _require_known_factors(self) -> None:
         numbers = set(self.contract.numeric)

@@ -39,8 +39,7 @@ def read_yaml(text: str) -> Any:
 
 def _traps(node: yaml.Node) -> Iterator[str]:
     if isinstance(node, yaml.ScalarNode):
-        base_sixty = _is(node, "int", "float") and ":" in node.value
-        if base_sixty or (_is(node, "int") and not _PLAIN.fullmatch(node.value.replace("_", ""))):
+        if _is_odd_number(node):
             yield _told(node)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -48,8 +47,16 @@ def _traps(node: yaml.Node) -> Iterator[str]:
     else:
         for key, value in node.value:
             yield from ([_told(key)] if _is(key, "bool", "null", "timestamp") else _traps(key))
-            listed = isinstance(value, yaml.SequenceNode) and key.value == "categories"
-            yield from _traps_among_categories(value, node) if listed else _traps(value)
+            yield from (_traps_among_categories(value, node) if _lists_categories(key, value) else _traps(value))
+
+
+def _is_odd_number(node: yaml.ScalarNode) -> bool:
+    base_sixty = _is(node, "int", "float") and ":" in node.value
+    return base_sixty or (_is(node, "int") and not _PLAIN.fullmatch(node.value.replace("_", "")))
+
+
+def _lists_categories(key: yaml.Node, value: yaml.Node) -> bool:
+    return key.value == "categories" and isinstance(value, yaml.SequenceNode)
 
 
 def _traps_among_categories(categories: yaml.SequenceNode, column: yaml.MappingNode) -> Iterator[str]:

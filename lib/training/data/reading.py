@@ -83,8 +83,7 @@ def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
     """Read one CSV and keep the contract's columns; raises DataProblem if it lacks a required one."""
     table = read_csv(path, read)
     columns = contract.columns
-    needed = [key for key, column in columns.items() if column.required or column.role != "feature"]
-    if lacking := [key for key in needed if key not in table]:
+    if lacking := [key for key, column in columns.items() if key not in table and _is_needed(column)]:
         found = ", ".join(table.columns[:15]) + (", …" if len(table.columns) > 15 else "")
         raise DataProblem(
             f"{to_root(path)} lacks {', '.join(lacking)}; found the columns {found:.400}. "
@@ -93,6 +92,10 @@ def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
     lines, missing = table.reindex(columns=list(columns)), {*contract.missing, *read.missing}
     readers = {name: cell_reader(it, missing, read.decimal, read.thousands or "") for name, it in columns.items()}
     return pd.DataFrame({name: _column(lines[name], column, readers[name]) for name, column in columns.items()})
+
+
+def _is_needed(column: Column) -> bool:
+    return column.required or column.role != "feature"
 
 
 def _column(texts: pd.Series, column: Column, read: Callable[[str], Any]) -> pd.Series:

@@ -67,12 +67,10 @@ def parameters(notebook: Mapping[str, Any], name: str) -> set[str]:
     if len(cells) != 1:
         raise RunProblem(f"notebook {name} has {len(cells)} cells tagged {PARAMETERS}; it needs exactly one")
     try:
-        statements = ast.parse(cells[0]["source"]).body
+        nodes = ast.walk(ast.parse(cells[0]["source"]))
     except SyntaxError as error:
         raise RunProblem(f"notebook {name}: its {PARAMETERS} cell is not Python: {error}") from None
-    plain = [statement.targets[0] for statement in statements if isinstance(statement, ast.Assign)]
-    typed = [statement.target for statement in statements if isinstance(statement, ast.AnnAssign)]
-    return {target.id for target in (*plain, *typed) if isinstance(target, ast.Name)}
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def require_parameters(notebook: Mapping[str, Any], name: str, given: Iterable[str]) -> None:

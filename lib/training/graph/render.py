@@ -60,29 +60,25 @@ def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapp
 
 def _joined(source: Any, ran: Any) -> Any:
     """Put the outputs of the execution under today's cells; the summary moves up to stand below the title."""
-    by_id = {cell["id"]: cell for cell in ran.cells}
+    outputs = {cell["id"]: cell.get("outputs", []) for cell in ran.cells}
     for cell in source.cells:
         if cell.cell_type == "code":
-            cell.outputs = by_id[cell["id"]].outputs if cell["id"] in by_id else []
-    injected = [cell for cell in ran.cells if "injected-parameters" in tags(cell)]
-    summary = [cell for cell in source.cells if "summary" in tags(cell)]
-    others = [cell for cell in source.cells if cell not in summary and "not-in-report" not in tags(cell)]
-    after = 1 + next(number for number, cell in enumerate(others) if "parameters" in tags(cell))
+            cell.outputs = outputs.get(cell["id"], [])
+    summary, left_out = _tagged(source, "summary"), _tagged(source, "not-in-report")
+    others = [cell for cell in source.cells if cell not in [*summary, *left_out]]
+    after = 1 + others.index(_tagged(source, "parameters")[0])
+    injected = _tagged(ran, "injected-parameters")
     source.cells = [others[0], *summary, *others[1:after], *injected, *others[after:]]
     return source
 
 
+def _tagged(notebook: Any, tag: str) -> list[Any]:
+    return [cell for cell in notebook.cells if tag in tags(cell)]
+
+
 def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
     heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
-    outputs = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-    for number, data in enumerate(outputs):
-        if svg := data.get("image/svg+xml"):
-            data["image/svg+xml"] = _inline_svg(svg, number)
-        if told := data.get("text/markdown"):
-            data["text/markdown"] = for_page(told)
-        if html := data.get("text/html"):
-            # what a library draws for Jupyter may bring a script; a report is a document and runs nothing
-            data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
+    _make_parts_of_a_page([output for cell in notebook.cells for output in cell.get("outputs", [])])
     here = Path(pages[node]).parent
     links = [
         {
@@ -97,6 +93,17 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
     exporter = _exporter(threading.get_ident())
     html, _ = exporter.from_notebook_node(notebook, resources={"page": facts})
     return html.encode()
+
+
+def _make_parts_of_a_page(outputs: list[Any]) -> None:
+    for number, data in enumerate(output.data for output in outputs if "data" in output):
+        if svg := data.get("image/svg+xml"):
+            data["image/svg+xml"] = _inline_svg(svg, number)
+        if told := data.get("text/markdown"):
+            data["text/markdown"] = for_page(told)
+        if html := data.get("text/html"):
+            # what a library draws for Jupyter may bring a script; a report is a document and runs nothing
+            data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
 
 
 def _inline_svg(svg: str, number: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from training.config.conf import tuned_file
+from training.config.recipe import Searched
 from training.files import write_atomically
 from training.graph.graph import node_name, runs_folder, searches
 
@@ -22,26 +23,26 @@ HEAD = """\
 
 def write_tuned(conf: Conf, conf_path: str) -> None:
     """Write the best parameters, the blend's members and how the searches went; raises ConfigProblem or RunProblem."""
-    found = {
-        candidate or notebook: json.loads(
-            (runs_folder(conf) / node_name(notebook, candidate) / "results.json").read_bytes()
-        )
-        for notebook, candidate in searches(conf)
-    }
+    found = {candidate or notebook: _results(conf, notebook, candidate) for notebook, candidate in searches(conf)}
     candidates: dict[str, Any] = {
         name: {"parameters": result["parameters"]} for name, result in found.items() if "parameters" in result
     }
     blends = [name for name, candidate in conf.candidates.items() if candidate.members]
     candidates |= {name: {"members": found["blend"]["members"]} for name in blends}
-    kept = ("trials", "before", "after", "mattered", "at_edge")
-    told = {name: {key: _rounded(result[key]) for key in kept if key in result} for name, result in found.items()}
     first = next(iter(found.values()))
-    tuning = {"scorer": first["scorer"], "searched_on": first["searched_on"], "candidates": told}
+    searched = {name: _searched(result) for name, result in found.items()}
+    tuning = {"scorer": first["scorer"], "searched_on": first["searched_on"], "candidates": searched}
     text = yaml.safe_dump(
         {"candidates": candidates, "tuning": tuning}, sort_keys=False, default_flow_style=None, width=200
     )
     write_atomically(tuned_file(conf_path), (HEAD.format(conf=conf_path) + text).encode())
 
 
-def _rounded(value: Any) -> Any:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+def _results(conf: Conf, notebook: str, candidate: str) -> dict[str, Any]:
+    return json.loads((runs_folder(conf) / node_name(notebook, candidate) / "results.json").read_bytes())
+
+
+def _searched(result: dict[str, Any]) -> dict[str, Any]:
+    """How a search went, as recipe.Searched; numbers with six digits."""
+    told = {key: result[key] for key in Searched.model_fields if key in result}
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in told.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import joblib
@@ -42,23 +43,26 @@ def learning_curve(pipeline: Pipeline, shared: Shared, scorer: str, fractions: S
     first = shared.first_repeat().folds
     random = np.random.default_rng(seed)
     order = [random.permutation(fold["fit"]) for fold in first]
-    sizes = [[max(2, round(len(rows) * fraction)) for rows in order] for fraction in sorted(fractions)]
-    smaller: list[Fold] = [
-        {"fit": sorted(rows[:count].tolist()), "score": fold["score"]}
-        for counts in sizes
-        for count, rows, fold in zip(counts, order, first, strict=True)
+    groups = [
+        [_smaller(fold, rows, fraction) for fold, rows in zip(first, order, strict=True)]
+        for fraction in sorted(fractions)
     ]
-    groups = [smaller[start : start + len(first)] for start in range(0, len(smaller), len(first))]
-    rows = [round(float(np.mean(size))) for size in sizes]
+    rows = [round(float(np.mean([len(fold["fit"]) for fold in group]))) for group in groups]
 
     def scored(folds: Sequence[Fold]) -> list[float]:
         return cross_validate(pipeline, replace(shared, folds=folds), [scorer]).scores[scorer]
 
     try:
-        together = iter(scored(smaller))  # in one go: a core that is done with one size begins with the next
+        # in one go: a core that is done with one size begins with the next
+        together = iter(scored([*chain.from_iterable(groups)]))
         return Curve(rows, [[next(together) for _ in group] for group in groups])
     except CandidateFailed as failure:
         return _curve_of_sizes(rows, groups, scored, str(failure))
+
+
+def _smaller(fold: Fold, order: np.ndarray, fraction: float) -> Fold:
+    count = max(2, round(len(order) * fraction))
+    return {"fit": sorted(order[:count].tolist()), "score": fold["score"]}
 
 
 def _curve_of_sizes(

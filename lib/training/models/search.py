@@ -63,15 +63,14 @@ def search_parameters(  # noqa: PLR0913 - the data, and each setting of the note
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    present = {name: _value(candidate.parameters, name) for name in candidate.search}
-    study.enqueue_trial({name: value for name, value in present.items() if value is not None})
+    study.enqueue_trial(_present(candidate))
     tried, scores = [], []
     for _ in (progress := tqdm(range(trials), desc="trials", leave=False)):
         trial = study.ask()
         values = {name: _propose(trial, name, space) for name, space in candidate.search.items()}
         changed = candidate.model_copy(update={"parameters": candidate.parameters | values})
         try:
-            score = float(np.mean(evaluate.cross_validate(build(changed), shared, [scorer]).scores[scorer]))
+            score = _mean_score(build(changed), shared, scorer)
             study.tell(trial, score)
         except CandidateFailed as failure:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -84,6 +83,16 @@ def search_parameters(  # noqa: PLR0913 - the data, and each setting of the note
     best = tried[int(np.nanargmax(scores))]
     edges = [name for name, space in candidate.search.items() if _at_edge(best[name], space)]
     return Found(tried, scores, _mattered(study), edges)
+
+
+def _present(candidate: Candidate) -> dict[str, Any]:
+    """What the candidate sets today of what is searched."""
+    present = {name: _value(candidate.parameters, name) for name in candidate.search}
+    return {name: value for name, value in present.items() if value is not None}
+
+
+def _mean_score(pipeline: Pipeline, shared: Shared, scorer: str) -> float:
+    return float(np.mean(evaluate.cross_validate(pipeline, shared, [scorer]).scores[scorer]))
 
 
 def summary(found: Found) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from training.reporting.plots import BLUE, GREY, ORANGE, WIDE, finished, new_axe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.models.metrics import Metric
@@ -27,10 +28,8 @@ def progress(found: Found, metric: Metric) -> Figure:
     axes = new_axes(f"How far did the search get? ({len(values)} trials)", WIDE)
     axes.plot(range(1, len(values) + 1), values, "o", color=BLUE, alpha=0.6, markersize=4, label="trial")
     axes.step(range(1, len(values) + 1), best, color=ORANGE, where="post", label="best so far")
-    low, high = np.nanmin(values), np.nanquantile(values, 0.9)
     axes.set(xlabel="trial (the first is the present setting)", ylabel=f"{metric.axis}, mean over folds")
-    if metric.lower_is_better and high > low:  # a few hopeless trials would squeeze the rest into a line
-        axes.set_ylim(low - 0.1 * (high - low), high + 0.2 * (high - low))
+    _leave_hopeless_ones_out(axes, values, metric)
     axes.legend()
     return finished(axes, y_thousands=True)
 
@@ -41,31 +40,40 @@ def slices(found: Found, space: Mapping[str, Range | list[Any]], metric: Metric)
     rows = -(-len(space) // 2)
     figure, grid = plt.subplots(rows, 2, figsize=(6.4, 2.5 * rows), sharey=True, squeeze=False)
     for axes, (name, searched) in zip(grid.flat, space.items(), strict=False):
-        listed = not isinstance(searched, Range)
-        at = [searched.index(trial[name]) if listed else trial[name] for trial in found.tried]
+        is_range = isinstance(searched, Range)
+        at = [trial[name] if is_range else searched.index(trial[name]) for trial in found.tried]
         axes.scatter(at, values, s=14, alpha=0.6, color=BLUE, linewidths=0)
         axes.scatter(at[found.best], values[found.best], s=50, color=ORANGE, label="best")
-        axes.set_xlabel(name)
-        if listed:
-            axes.set_xticks(range(len(searched)), [str(choice) for choice in searched])
+        if is_range:
+            _draw_ends(axes, searched)
         else:
-            if searched.log:
-                axes.set_xscale("log")
-                axes.xaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics: $10^{-2}$
-                axes.xaxis.set_minor_formatter(LogFormatter())
-            for end in (searched.low, searched.high):
-                axes.axvline(end, color=GREY, linewidth=1, linestyle=":")
+            axes.set_xticks(range(len(searched)), [str(choice) for choice in searched])
+        axes.set_xlabel(name)
     for axes in grid[:, 0]:
         axes.set_ylabel(metric.axis)
     for axes in list(grid.flat)[len(space) :]:
         axes.remove()
-    low, high = np.nanmin(values), np.nanquantile(values, 0.9)
-    if metric.lower_is_better and high > low:
-        grid[0, 0].set_ylim(low - 0.1 * (high - low), high + 0.2 * (high - low))
+    _leave_hopeless_ones_out(grid[0, 0], values, metric)
     title = f"Where does the optimum sit? ({len(values)} trials; dotted: the space's edges)"
     figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
     figure.tight_layout()
     return figure
+
+
+def _draw_ends(axes: Axes, searched: Range) -> None:
+    if searched.log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics: $10^{-2}$
+        axes.xaxis.set_minor_formatter(LogFormatter())
+    for end in (searched.low, searched.high):
+        axes.axvline(end, color=GREY, linewidth=1, linestyle=":")
+
+
+def _leave_hopeless_ones_out(axes: Axes, values: np.ndarray, metric: Metric) -> None:
+    """A few hopeless trials would squeeze the rest into a line."""
+    low, high = np.nanmin(values), np.nanquantile(values, 0.9)
+    if metric.lower_is_better and high > low:
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.2 * (high - low))
 
 
 def mattered(found: Found) -> Figure:
