@@ -49,8 +49,8 @@ def problem_response(problem: Problem) -> Response:
     response = current_app.json.response(document)
     most = max(SHORT_BYTES, TIMES_SENT * (request.content_length or 0))
     if (length := response.content_length or 0) > most and (errors := document.get("errors")):
-        told = errors[: len(errors) * (most - 1000) // length]
-        document |= {"errors": told, "detail": f"{problem.detail}; the first {len(told):,} are told"}
+        first = errors[: len(errors) * (most - 1000) // length]
+        document |= {"errors": first, "detail": f"{problem.detail}; the first {len(first):,} are told"}
         response = current_app.json.response(document)
     response.status_code, response.mimetype = problem.status, MEDIA_TYPE
     return response

@@ -48,9 +48,9 @@ def reading_types(contract: Contract) -> tuple[TypeAdapter[Record], TypeAdapter[
 def _record(contract: Contract, extra: Literal["forbid", "ignore"]) -> Any:
     fields = {name: _field(name, contract) for name in contract.features}
     if name := contract.identifier:
-        told = Field(title=name, description=contract.columns[name].description)
+        meaning = Field(title=name, description=contract.columns[name].description)
         finite = Annotated[float, Field(allow_inf_nan=False)]
-        fields = {name: NotRequired[Annotated[str | int | finite | None, told]], **fields}
+        fields = {name: NotRequired[Annotated[str | int | finite | None, meaning]], **fields}
     record = TypedDict("Record", fields)
     record.__pydantic_config__ = ConfigDict(extra=extra, strict=True)
     return record
@@ -60,9 +60,9 @@ def _field(name: str, contract: Contract) -> Any:
     column = contract.columns[name]
     examples = [] if column.example is None else [column.example]
     more = {"x-categories": {each: column.labels.get(each, "") for each in column.known}} if column.known else {}
-    told = Field(title=contract.label(name), description=_meaning(column), examples=examples, json_schema_extra=more)
+    meaning = Field(title=contract.label(name), description=_meaning(column), examples=examples, json_schema_extra=more)
     kind = _category(name, contract) if column.kind == "categorical" else _number(name, contract)
-    return Annotated[kind, told] if column.required else NotRequired[Annotated[kind, told]]
+    return Annotated[kind, meaning] if column.required else NotRequired[Annotated[kind, meaning]]
 
 
 def _meaning(column: Column) -> str:

@@ -147,8 +147,8 @@ def _header(row: list[str], contract: Contract, comma: str) -> list[str]:
     header = column_names(row)
     looks_like_data = any(map(NUMBER.fullmatch, header)) or len(header) == len(contract.features)
     if looks_like_data and not set(header) & {*known_names(contract), contract.target}:
-        told = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
-        raise Problem(400, NO_CSV, f"a header is needed: the first line names no column of the model; or {told}")
+        how = "say Content-Type: text/csv; header=absent, and keep to the contract's order of columns"
+        raise Problem(400, NO_CSV, f"a header is needed: the first line names no column of the model; or {how}")
     if twice := doubled(header):
         raise Problem(400, NO_CSV, f"names stand twice in the header: {shown(', '.join(twice))}")
     if len(header) == 1 and ";" in header[0] and comma == ",":

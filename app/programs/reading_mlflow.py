@@ -51,14 +51,14 @@ def _as_pandas_means(record: dict[str, Any]) -> dict[str, Any]:
 
 def _from_split(data: Any, most: int) -> list[dict[str, Any]]:
     if not (isinstance(data, dict) and set(data) <= {"columns", "data", "index"}):
-        told = f"expected dataframe_split to hold columns, data and index alone; got {shown(data)}"
-        raise Problem(400, NO_MLFLOW, told)
+        detail = f"expected dataframe_split to hold columns, data and index alone; got {shown(data)}"
+        raise Problem(400, NO_MLFLOW, detail)
     columns, rows = _columns(data), data.get("data")
     if not isinstance(index := data.get("index", []), list):
         raise Problem(400, NO_MLFLOW, f"expected the index of dataframe_split to be an array; got {shown(index)}")
     if not (isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(columns) for row in rows)):
-        told = f"expected dataframe_split to hold data, an array of rows of {len(columns)} values"
-        raise Problem(400, NO_MLFLOW, told)
+        detail = f"expected dataframe_split to hold data, an array of rows of {len(columns)} values"
+        raise Problem(400, NO_MLFLOW, detail)
     limit(len(rows), most)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 

@@ -174,8 +174,8 @@ class Connection(asyncio.Protocol):
         """Receive the body of a request that asked for another protocol, as if it had not; the parser would stop."""
         if not self.coming:
             return
-        kept = [(name, value) for name, value in self.coming.headers if name.lower() in FRAMING]
-        head = b"".join(b"%b: %b\r\n" % header for header in kept)
+        framing = [(name, value) for name, value in self.coming.headers if name.lower() in FRAMING]
+        head = b"".join(b"%b: %b\r\n" % header for header in framing)
         self.parser, self.unread = httptools.HttpRequestParser(self), rest + self.unread
         self.parser.feed_data(b"POST / HTTP/1.1\r\nConnection: close\r\n%b\r\n" % head)
 

@@ -66,8 +66,8 @@ class Request:
 
     def tell(self, cut_off: str = "") -> None:
         """Tell once that the client has its answer, or why it did not get all of it."""
-        for told in self.later:
-            told(cut_off or self.cut_off)
+        for callback in self.later:
+            callback(cut_off or self.cut_off)
         self.later.clear()
 
     @property

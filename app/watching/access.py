@@ -99,8 +99,8 @@ def tell_broken_off(request: Request, remote: str, reason: str) -> None:
 def _tell(line: dict[str, Any], status: str, route: str, seconds: float, cut_off: str) -> None:
     metrics.count_request(line["method"], route, status, seconds, is_cut_off=bool(cut_off))
     if log.isEnabledFor(logging.INFO):
-        told = {"cut_off": cut_off} if cut_off else {}
-        log.info("%s", json.dumps({"time": _now(), **line, "milliseconds": round(seconds * 1000, 2), **told}))
+        cut = {"cut_off": cut_off} if cut_off else {}
+        log.info("%s", json.dumps({"time": _now(), **line, "milliseconds": round(seconds * 1000, 2), **cut}))
 
 
 def _line(response: Response) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def _ranks(step: Mapping[str, Any]) -> Step:
     low, high, most = levels[:, 0], step["high"], levels.shape[1]
     at, start, slope, rank = (step[name].ravel() for name in ("levels", "start", "slope", "rank"))
     before = np.arange(len(levels)) * most - 1
-    columns = list(zip(high.tolist(), *(step[it].tolist() for it in ("levels", "start", "slope", "rank")), strict=True))
+    parts = (step[name].tolist() for name in ("levels", "start", "slope", "rank"))
+    columns = list(zip(high.tolist(), *parts, strict=True))
 
     def many(X: Matrix) -> Matrix:
         value = np.minimum(np.maximum(X, low), high)

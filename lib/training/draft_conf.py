@@ -135,16 +135,16 @@ def _numeric_feature(present: pd.Series, values: pd.Series) -> tuple[dict[str, A
     if not codes:
         return _numeric(values.astype("float64"), "feature")
     column, remarks = _categorical(present)
-    told = f"codes such as {codes[0]} are text, kept as they stand; a number would lose their digits"
-    return column, [told] if column else remarks
+    remark = f"codes such as {codes[0]} are text, kept as they stand; a number would lose their digits"
+    return column, [remark] if column else remarks
 
 
 def _text_feature(present: pd.Series, words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Describe categories; words: what is taken for a missing cell."""
     column, remarks = _categorical(present)
     if words:
-        told = f"{' and '.join(words)} is read as a missing cell; if it is a category of its own"
-        remarks.append(f"{told}, list it among the categories, in quotes")
+        remark = f"{' and '.join(words)} is read as a missing cell; if it is a category of its own"
+        remarks.append(f"{remark}, list it among the categories, in quotes")
     return column, remarks
 
 
@@ -160,8 +160,8 @@ def _numeric(values: pd.Series, role: str) -> tuple[dict[str, Any], list[str]]:
         "example": int(example) if whole and example.is_integer() else example,
     }  # fmt: skip
     few = role == "feature" and whole and present.nunique() <= FEW_WHOLE_NUMBERS
-    told = f"{present.nunique()} distinct whole numbers: a category that is written as a number?"
-    return described, [f"{told} Then say kind: categorical, values: whole"] if few else []
+    remark = f"{present.nunique()} distinct whole numbers: a category that is written as a number?"
+    return described, [f"{remark} Then say kind: categorical, values: whole"] if few else []
 
 
 def _limits(low: float, high: float, role: str) -> tuple[float, float]:

@@ -26,8 +26,8 @@ def unwritable(error: OSError, path: Path | None = None) -> RunProblem:
     # copying a tree raises one error with a (from, to, reason) for each file
     reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or str(error)
     where = path or error.filename
-    told = f"{where} cannot be written: {reason}" if where else reason
-    return RunProblem(f"{told}. Free some space, or mend the folder's rights, and run again")
+    what = f"{where} cannot be written: {reason}" if where else reason
+    return RunProblem(f"{what}. Free some space, or mend the folder's rights, and run again")
 
 
 def make_folder(path: Path) -> None:

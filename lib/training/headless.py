@@ -40,13 +40,13 @@ def environment(own: Path = CACHE) -> dict[str, str]:
     own: a folder that is there, in which Jupyter and IPython look for settings and so find none. That of matplotlib is
     one for all, since it keeps the list of fonts, which takes a while to make.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
     # The one that says where code is, such as an estimator that the configuration names. make run ignores it too.
     if "PYTHONPATH" in os.environ and not sys.flags.ignore_environment:
-        kept["PYTHONPATH"] = os.environ["PYTHONPATH"]
+        inherited["PYTHONPATH"] = os.environ["PYTHONPATH"]
     folders = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "jupyter", "JUPYTER_DATA_DIR": "jupyter"}
     return {
-        **kept,
+        **inherited,
         **KERNEL_ENVIRONMENT,
         "PYTHONNOUSERSITE": "1",
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),

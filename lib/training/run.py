@@ -153,8 +153,8 @@ def _tune(conf_path: str, jobs: int) -> int:
 def _audit(conf: Conf, conf_path: str, jobs: int) -> int:
     reporter = _do(conf, conf_path, jobs, "audit")
     if not reporter.status:
-        told = json.loads((graph.runs_folder(conf) / "audit" / "results.json").read_bytes())["told"]
-        print(f"\n{told}\nReport: {to_root(graph.reports_folder(conf) / 'report' / 'audit.html')}")
+        sentence = json.loads((graph.runs_folder(conf) / "audit" / "results.json").read_bytes())["told"]
+        print(f"\n{sentence}\nReport: {to_root(graph.reports_folder(conf) / 'report' / 'audit.html')}")
     return reporter.status
 
 

@@ -23,8 +23,8 @@ def lenient_frame(table: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame
     numbers = [*contract.numeric, contract.target]
     coerced = table.assign(**{name: pd.to_numeric(table[name], errors="coerce") for name in numbers})
     texts = {name: coerced[name].astype("str") for name in contract.categorical}
-    kept = coerced.assign(**texts)[coerced[contract.target].notna()]
-    return kept[contract.features], kept[contract.target]
+    with_target = coerced.assign(**texts)[coerced[contract.target].notna()]
+    return with_target[contract.features], with_target[contract.target]
 
 
 def describe_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -90,8 +90,8 @@ def leverage(matrix: np.ndarray) -> np.ndarray:
     """Leverage of each row in a linear model of these columns: the diagonal of the hat matrix, 0-1."""
     with_constant = np.column_stack([np.ones(len(matrix)), matrix])
     left, singular, _ = np.linalg.svd(with_constant, full_matrices=False)
-    kept = left[:, singular > singular.max() * 1e-10]
-    return (kept**2).sum(axis=1)
+    independent = left[:, singular > singular.max() * 1e-10]
+    return (independent**2).sum(axis=1)
 
 
 def _grouped(value: float) -> str:

@@ -90,7 +90,9 @@ def read_table(path: Path, read: Read, contract: Contract) -> pd.DataFrame:
             f"Rename them, or mend contract or read (sep is {read.sep!r}) in conf/"
         )
     lines, missing = table.reindex(columns=list(columns)), {*contract.missing, *read.missing}
-    readers = {name: cell_reader(it, missing, read.decimal, read.thousands or "") for name, it in columns.items()}
+    readers = {
+        name: cell_reader(column, missing, read.decimal, read.thousands or "") for name, column in columns.items()
+    }
     return pd.DataFrame({name: _column(lines[name], column, readers[name]) for name, column in columns.items()})
 
 

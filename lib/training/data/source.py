@@ -42,7 +42,7 @@ def download(source: Download) -> Path:
     import pooch  # here, not above: most runs have the local file
     import requests
 
-    kept = kept_file(source)
+    local = kept_file(source)
     http = pooch.HTTPDownloader(timeout=source.timeout_seconds, progressbar=sys.stderr.isatty())
 
     def fetch(url: str, output_file: str, caller: pooch.Pooch) -> None:
@@ -55,20 +55,20 @@ def download(source: Download) -> Path:
             raise DataProblem(f"{url} answered with a web page, not a CSV: it begins with {start[:40]!r}")
 
     cache = pooch.create(
-        kept.parent,
+        local.parent,
         base_url="",
-        registry={kept.name: source.sha256},
-        urls={kept.name: source.url},
+        registry={local.name: source.sha256},
+        urls={local.name: source.url},
         retry_if_failed=source.retries,
     )
     try:
-        cache.fetch(kept.name, downloader=fetch)
+        cache.fetch(local.name, downloader=fetch)
     except (requests.RequestException, ValueError, OSError) as error:
         raise DataProblem(
             f"the data could not be fetched from {source.url} in {source.retries + 1} tries: {error}. "
             "Check the address and data.download in conf/, or put the file at data.path yourself"
         ) from error
-    return kept
+    return local
 
 
 def kept_file(source: Download) -> Path:

@@ -52,8 +52,8 @@ def find_faults(table: pd.DataFrame, contract: Contract) -> list[Finding]:
     except pa.errors.SchemaErrors as errors:
         cases = errors.failure_cases
         for (column, rule), group in cases.groupby(["column", "check"], sort=False, dropna=False):
-            told = numbers.attrs["text"].get(column, []) if rule == _REQUIRED else []
-            rows = [row for row in group["index"] if pd.notna(row) and row not in told]
+            text_rows = numbers.attrs["text"].get(column, []) if rule == _REQUIRED else []
+            rows = [row for row in group["index"] if pd.notna(row) and row not in text_rows]
             if rows or group["index"].isna().all():
                 findings.append(_finding(table, contract, column, _words(rule), rows))
     findings += _constant(table, contract)

@@ -99,8 +99,8 @@ def _make_parts_of_a_page(outputs: list[Any]) -> None:
     for number, data in enumerate(output.data for output in outputs if "data" in output):
         if svg := data.get("image/svg+xml"):
             data["image/svg+xml"] = _inline_svg(svg, number)
-        if told := data.get("text/markdown"):
-            data["text/markdown"] = for_page(told)
+        if markdown := data.get("text/markdown"):
+            data["text/markdown"] = for_page(markdown)
         if html := data.get("text/html"):
             # what a library draws for Jupyter may bring a script; a report is a document and runs nothing
             data["text/html"] = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)

@@ -44,5 +44,5 @@ def _results(conf: Conf, notebook: str, candidate: str) -> dict[str, Any]:
 
 def _searched(result: dict[str, Any]) -> dict[str, Any]:
     """How a search went, as recipe.Searched; numbers with six digits."""
-    told = {key: result[key] for key in Searched.model_fields if key in result}
-    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in told.items()}
+    kept = {key: result[key] for key in Searched.model_fields if key in result}
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in kept.items()}

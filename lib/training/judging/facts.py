@@ -86,8 +86,8 @@ class ManifestFacts(TypedDict):
 
 def manifest_facts(*parts: Mapping[str, Any]) -> ManifestFacts:
     """Put together what the functions below tell."""
-    told = {key: value for part in parts for key, value in part.items()}
-    return ManifestFacts(**{key: told[key] for key in ManifestFacts.__annotations__})
+    facts = {key: value for part in parts for key, value in part.items()}
+    return ManifestFacts(**{key: facts[key] for key in ManifestFacts.__annotations__})
 
 
 def choice_facts(choice: Choice, winner: CandidateResult, members: Sequence[str]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def error_facts(
 def problem_facts(conf: Any, prepared: Prepared) -> dict[str, Any]:
     """Tell what was asked for and of which data; conf: the parts that 04_compare reads."""
     decides = {key: plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
-    told = (
+    described = (
         "rows", "holdout_rows", "folds", "equal_rows", "missing_cells", "left_out_columns", "target_median",
     )  # fmt: skip
     return {
@@ -132,7 +132,7 @@ def problem_facts(conf: Any, prepared: Prepared) -> dict[str, Any]:
         "title": conf.title,
         "target_unit": conf.contract.unit,
         "metric": conf.metric,
-        "data": {key: prepared[key] for key in told} | {"sha256": prepared["data_sha256"]},
+        "data": {key: prepared[key] for key in described} | {"sha256": prepared["data_sha256"]},
         "inputs_sha256": digest_json([prepared["data_sha256"], decides, evaluate.CODE]),
     }
 
@@ -205,7 +205,9 @@ def record(facts: ManifestFacts, curve: Curve, importance: Mapping[str, Sequence
         **{key: facts[key] for key in ("winner", "reason", "ranking", "coverage")},
         "failed": {entry["name"]: entry["failed"] for entry in facts["ranking"] if entry["failed"] is not None},
         "holdout": {scorer: error["holdout"] for scorer, error in errors.items()},
-        "holdout_text": ", ".join(f"{it['label']} {amount(it['holdout'], it['unit'])}" for it in errors.values()),
+        "holdout_text": ", ".join(
+            f"{error['label']} {amount(error['holdout'], error['unit'])}" for error in errors.values()
+        ),
         "learning_curve": asdict(curve),
         "importance": dict(importance),
     }

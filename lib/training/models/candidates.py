@@ -114,7 +114,7 @@ def _estimator(name: str, candidate: Candidate, seed: int) -> Any:
 
 def _made(where: str, path: str, parameters: Mapping[str, Any], seed: int) -> Any:
     estimator_class = _class(f"{where}.estimator", path)
-    if not all(hasattr(estimator_class, it) for it in ("fit", "predict")):
+    if not all(hasattr(estimator_class, method) for method in ("fit", "predict")):
         raise ConfigProblem(f"{where}.estimator: {path} is no class with fit and predict")
     if not hasattr(estimator_class, "get_params"):
         raise ConfigProblem(f"{where}.estimator: {path} lacks get_params; derive it from BaseEstimator")
@@ -145,8 +145,9 @@ def _value(where: str, value: Any) -> Any:
 def _allowed(made: Any) -> tuple[list[str], bool]:
     """Names of the parameters that a class takes, and whether it takes any others too."""
     signature = inspect.signature(made).parameters.values()
-    allowed = [it.name for it in signature if it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
-    return allowed, any(it.kind == it.VAR_KEYWORD for it in signature)
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    allowed = [parameter.name for parameter in signature if parameter.kind not in variable]
+    return allowed, any(parameter.kind == variable[1] for parameter in signature)
 
 
 def _class(where: str, path: str) -> Any:

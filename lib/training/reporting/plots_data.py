@@ -73,8 +73,8 @@ def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> F
 def categories(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract, most: int = 12) -> Figure:
     """Show the target's median and middle half for each category of one feature, the commonest `most` of them."""
     groups = y.groupby(frame[name])
-    kept = groups.size().nlargest(most).index
-    table = groups.quantile([0.25, 0.5, 0.75]).unstack().loc[kept].sort_values(0.5)
+    commonest = groups.size().nlargest(most).index
+    table = groups.quantile([0.25, 0.5, 0.75]).unstack().loc[commonest].sort_values(0.5)
     labels = [f"{label} ({groups.size()[label]:,})" for label in table.index]
     axes = new_axes(f"What does {name} say about {contract.target}?", (5.6, 1.1 + 0.27 * len(table)))
     axes.hlines(labels, table[0.25], table[0.75], color=BLUE, linewidth=5, alpha=0.5, label="middle half")

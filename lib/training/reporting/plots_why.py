@@ -76,7 +76,10 @@ def contributions(
     """Show what each feature adds to one prediction; record: its features; name: what the record is called."""
     features = sorted(explained.amounts, key=lambda feature: abs(explained.amounts[feature]))
     values = [explained.amounts[feature] for feature in features]
-    labels = [f"{it}: {_cell(record.get(it))} (typical {_cell(typical.record.get(it))})" for it in features]
+    labels = [
+        f"{feature}: {_cell(record.get(feature))} (typical {_cell(typical.record.get(feature))})"
+        for feature in features
+    ]
     axes = new_axes(f"Why this prediction for {name}?", (5.6, 1.2 + 0.3 * len(features)))
     axes.barh(labels, values, color=[ORANGE if value < 0 else BLUE for value in values])
     axes.axvline(0, color=GREY, linewidth=1)

@@ -113,10 +113,10 @@ def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -
 def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
     """One sentence per feature on the range that its effect covers; lines: feature -> effects.effect's table."""
     unit = literal(unit)
-    told = [f"**{literal(name)}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
-    if not told:
+    effects = [f"**{literal(name)}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
+    if not effects:
         return ""
-    return f"Over their values the average prediction runs: {listed(told)}. Shade and bars hold the middle 80 %."
+    return f"Over their values the average prediction runs: {listed(effects)}. Shade and bars hold the middle 80 %."
 
 
 def _ends(table: pd.DataFrame) -> tuple[float, float]:
@@ -137,8 +137,8 @@ def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
 def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric: Metric, failed: str = "") -> str:
     """One sentence on what more data would bring; failed: why some of the sizes are left out."""
     if failed:
-        told = tell_learning(rows, values, metric)
-        return f"**Some sizes could not be scored**, and are left out ({literal(failed)}). {told}"
+        sentence = tell_learning(rows, values, metric)
+        return f"**Some sizes could not be scored**, and are left out ({literal(failed)}). {sentence}"
     metric = literal_metric(metric)
     means = [float(np.mean(folds)) for folds in values]
     if len(means) < 2:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 def space_table(space: Mapping[str, Range | list[Any]]) -> pd.DataFrame:
     """One row per parameter: where it is searched."""
     rows = [
-        [name, f"{it.low:g} to {it.high:g}", "by ratio" if it.log else "evenly"]
-        if isinstance(it, Range)
-        else [name, ", ".join(map(str, it)), "a choice"]
-        for name, it in space.items()
+        [name, f"{values.low:g} to {values.high:g}", "by ratio" if values.log else "evenly"]
+        if isinstance(values, Range)
+        else [name, ", ".join(map(str, values)), "a choice"]
+        for name, values in space.items()
     ]
     return pd.DataFrame(rows, columns=["parameter", "searched", "how"]).set_index("parameter")
 
@@ -60,8 +60,8 @@ def tell_edges(found: Found, space: Mapping[str, Range | list[Any]]) -> str:
     """One sentence on whether the space was wide enough."""
     if not found.at_edge:
         return "The best setting lies **inside** the space: no range needs to be wider."
-    told = " and ".join(f"{name} ({found.tried[found.best][name]:g})" for name in found.at_edge)
-    return f"**{literal(told)} lies at the edge** of its range: a wider range in `conf/` may hold a better value."
+    edges = " and ".join(f"{name} ({found.tried[found.best][name]:g})" for name in found.at_edge)
+    return f"**{literal(edges)} lies at the edge** of its range: a wider range in `conf/` may hold a better value."
 
 
 def tell_mattered(found: Found) -> str:
@@ -94,16 +94,18 @@ def tell_tuning(tuning: Tuning | None, searched: SearchFacts | None, among: Iter
     if tuning is None or searched is None:
         return "No search was made: the parameters stand in the configuration."
     blends = f" and {searched['blends']:,} blends" if searched["blends"] else ""
-    told = (
+    sentences = (
         f"`make tune` tried {searched['settings']:,} settings{blends} on the folds. What it gained is measured on the "
         "same folds, so it looks a little larger than it is; the hold-out below is not flattered."
     )
     edges = [f"{key} of {name}" for name, found in tuning.candidates.items() if name in among for key in found.at_edge]
     if at_edge := literal(listed(edges)):
-        told += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {at_edge}."
+        sentences += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {at_edge}."
     if not searched["on_these_rows"]:
-        told += " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
-    return told
+        sentences += (
+            " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
+        )
+    return sentences
 
 
 def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
@@ -115,13 +117,13 @@ def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
     rows = [
         [
             name,
-            it.trials,
-            "failed" if it.before is None else metric.text(metric.value(it.before)),
-            metric.text(metric.value(it.after)),
-            f"{next(iter(it.mattered))} ({next(iter(it.mattered.values())):.0%})" if it.mattered else "",
-            ", ".join(it.at_edge) or "none",
+            search.trials,
+            "failed" if search.before is None else metric.text(metric.value(search.before)),
+            metric.text(metric.value(search.after)),
+            f"{next(iter(search.mattered))} ({next(iter(search.mattered.values())):.0%})" if search.mattered else "",
+            ", ".join(search.at_edge) or "none",
         ]
-        for name, it in tuning.candidates.items()
+        for name, search in tuning.candidates.items()
         if name in among
     ]
     columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
