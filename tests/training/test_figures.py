@@ -191,32 +191,6 @@ def test_a_learning_curve_shows_every_fold_and_the_mean():
     assert axes.get_xlabel() == "rows that svr was fitted on"
 
 
-def test_the_target_is_counted_in_forty_bins_beside_its_median():
-    axes = first(plots_data.target_histogram(TABLE.assign(Price=["10", "x", 30, 40, 50, None]), CONTRACT))
-
-    assert len(axes.patches) == 40
-    assert sum(bar.get_height() for bar in axes.patches) == 4
-    assert axes.lines[0].get_xdata()[0] == 35
-    assert axes.get_ylabel() == "records (of 4)"
-    assert axes.lines[0].get_label() == "median 35 USD"
-
-
-def test_missing_cells_are_shown_in_per_cent_in_the_order_of_the_contract():
-    axes = first(plots_data.missing_cells(TABLE, CONTRACT))
-
-    assert bars(axes) == pytest.approx({"Price": 0, "Lot": 0, "Year": 0, "Area": 100 / 6, "Zone": 0})
-    assert axes.get_xlim() == pytest.approx((0, 110 / 6))
-    assert first(plots_data.missing_cells(TABLE[:2], CONTRACT)).get_xlim() == (0, 5)
-
-
-def test_what_drives_the_target_is_shown_strongest_on_top_in_per_cent():
-    axes = first(plots_data.drivers(pd.Series({"Area": 0.5, "Zone": 0.25}), 1234, "Price"))
-
-    assert bars(axes) == {"Zone": 25, "Area": 50}
-    assert "1,234 records" in axes.get_xlabel()
-    assert axes.get_xlim()[0] == 0
-
-
 def test_each_number_has_a_small_picture_of_its_own():
     figure = plots_data.numeric_features(TABLE[:5], TABLE["Price"][:5], CONTRACT)
 
@@ -350,7 +324,6 @@ AMOUNTS = {
     "residuals": (lambda: plots_result.residuals(ACTUAL, PREDICTED, CONTRACT), True, True),
     "error_by_group": (lambda: plots_result.error_by_group(GROUPS, "Zone", "USD"), True, False),
     "learning_curve": (lambda: plots_result.learning_curve([1], [[1.0]], "svr", RMSE), True, True),
-    "target": (lambda: plots_data.target_histogram(TABLE, CONTRACT), True, False),
     "progress": (lambda: plots_search.progress(FOUND, RMSE), False, True),
 }
 

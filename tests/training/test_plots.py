@@ -58,9 +58,6 @@ LABEL = f"{TARGET} ({UNIT})"
 
 # Each figure, and what must be read in it.
 FIGURES: dict[str, tuple[Any, list[str]]] = {
-    "target": (lambda: plots_data.target_histogram(TABLE, CONTRACT), [f"How is {TARGET} distributed?", LABEL]),
-    "missing": (lambda: plots_data.missing_cells(TABLE, CONTRACT), list(CONTRACT.columns)),
-    "drivers": (lambda: plots_data.drivers(pd.Series(0.1, index=NAMES), 9, TARGET), [f"What drives {TARGET}?", *NAMES]),
     "numbers": (lambda: plots_data.numeric_features(FRAME, Y, CONTRACT), [f"{NUMBER} ({UNIT})", LABEL]),
     "categories": (
         lambda: plots_data.categories(ALL, pd.Series(np.arange(1.0, len(TEXTS) + 1)), CATEGORY, CONTRACT, most=99),

@@ -13,7 +13,7 @@ from training.judging.compare import Choice
 from training.judging.segments import POOLED
 from training.models.metrics import describe
 from training.models.search import Found
-from training.reporting import words_result, words_search
+from training.reporting import tables, words_result, words_search
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 
@@ -210,25 +210,25 @@ TUNING = Tuning.model_validate(
 def test_without_a_search_it_says_that_none_was_made():
     searched = {"settings": 60, "blends": 0, "on_these_rows": True}
 
-    assert words_search.tell_tuning(None, searched, ["svr"]).startswith("No search was made")
-    assert words_search.tell_tuning(TUNING, None, ["svr"]).startswith("No search was made")
+    assert words_result.tell_tuning(None, searched, ["svr"]).startswith("No search was made")
+    assert words_result.tell_tuning(TUNING, None, ["svr"]).startswith("No search was made")
 
 
 def test_a_search_is_told_with_its_edges_and_whether_on_these_rows():
     searched = {"settings": 1060, "blends": 1500, "on_these_rows": True}
-    told = words_search.tell_tuning(TUNING, searched, ["svr", "ridge"])
+    told = words_result.tell_tuning(TUNING, searched, ["svr", "ridge"])
 
     assert "`make tune` tried 1,060 settings and 1,500 blends on the folds." in told
     assert "a better value may lie: C of svr." in told
     assert "other rows" not in told
-    other = words_search.tell_tuning(TUNING, searched | {"blends": 0, "on_these_rows": False}, ["ridge"])
+    other = words_result.tell_tuning(TUNING, searched | {"blends": 0, "on_these_rows": False}, ["ridge"])
     assert "tried 1,060 settings on the folds" in other
     assert "edge" not in other
     assert "**The search saw other rows than those that train now**" in other
 
 
 def test_the_table_of_a_search_has_a_row_for_each_candidate_that_there_still_is():
-    table = words_search.tuning_table(TUNING, ["svr", "ridge"])
+    table = tables.tuning_table(TUNING, ["svr", "ridge"])
 
     assert table.loc["svr"].tolist() == [40, "300", "200", "C (80%)", "C"]
     assert table.loc["ridge"].tolist() == [20, "250", "240", "", "none"]

@@ -19,35 +19,6 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
 
 
-def target_histogram(table: pd.DataFrame, contract: Contract) -> Figure:
-    """Show how the target is distributed; table: one row per record."""
-    values = pd.to_numeric(table[contract.target], errors="coerce").dropna()
-    axes = new_axes(f"How is {contract.target} distributed?", WIDE)
-    axes.hist(values, bins=40, color=BLUE)
-    axes.axvline(values.median(), color=ORANGE, label=f"median {values.median():,.0f} {contract.unit}")
-    axes.set(xlabel=contract.label(contract.target), ylabel=f"records (of {len(values):,})")
-    axes.legend()
-    return finished(axes, x_thousands=True)
-
-
-def missing_cells(table: pd.DataFrame, contract: Contract) -> Figure:
-    """Show the share of missing cells of each column."""
-    share = table[list(contract.columns)].isna().mean().mul(100).iloc[::-1]
-    axes = new_axes("Which cells are missing?", (5.6, 0.9 + 0.26 * len(share)))
-    axes.barh(share.index, share, color=BLUE)
-    axes.set(xlabel=f"missing cells (% of {len(table):,} records)", xlim=(0, max(5, share.max() * 1.1)))
-    return finished(axes)
-
-
-def drivers(strength: pd.Series, rows: int, target: str) -> Figure:
-    """Show how much of the target's variation each feature explains alone; strength: shares 0-1, largest first."""
-    strength = strength.iloc[::-1]
-    axes = new_axes(f"What drives {target}?", (5.6, 0.9 + 0.3 * len(strength)))
-    axes.barh(strength.index, strength * 100, color=BLUE)
-    axes.set(xlabel=f"explained alone (% of the variation of {target}'s ranks, {rows:,} records)", xlim=(0, None))
-    return finished(axes)
-
-
 def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> Figure:
     """Show the target over each numeric feature, one small picture each."""
     names = contract.numeric

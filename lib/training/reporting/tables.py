@@ -13,14 +13,16 @@ from IPython.display import HTML
 
 from modelbundle.amounts import amount, between
 from training.judging.predictions import worst_rows
+from training.models.metrics import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sklearn.pipeline import Pipeline
 
     from modelbundle.contract import Contract
     from modelbundle.contributions import Contributions
+    from training.config.recipe import Tuning
     from training.judging.audit import Audited
     from training.judging.compare import Choice, Ranked
     from training.judging.quoted import Quoted
@@ -199,3 +201,25 @@ def terminal_lines(table: pd.DataFrame) -> list[str]:
         )
         for row in rows
     ]
+
+
+def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
+    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow.
+
+    among: names of the candidates that there are.
+    """
+    metric = describe(tuning.scorer, "")
+    rows = [
+        [
+            name,
+            search.trials,
+            "failed" if search.before is None else metric.text(metric.value(search.before)),
+            metric.text(metric.value(search.after)),
+            f"{next(iter(search.mattered))} ({next(iter(search.mattered.values())):.0%})" if search.mattered else "",
+            ", ".join(search.at_edge) or "none",
+        ]
+        for name, search in tuning.candidates.items()
+        if name in among
+    ]
+    columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
+    return pd.DataFrame(rows, columns=columns).set_index("candidate")

@@ -14,13 +14,15 @@ from training.reporting.markup import literal, literal_metric
 from training.reporting.verdict import composed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from modelbundle.contributions import Contributions
+    from training.config.recipe import Tuning
     from training.judging.audit import Audited
     from training.judging.compare import Choice
+    from training.judging.facts import SearchFacts
     from training.models.metrics import Metric
 
 
@@ -161,3 +163,25 @@ def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
         f"{len(audits)}** re-splits{f' ({beside})' if beside else ''}. On average that error was {abs(apart):.1%} "
         f"{'below' if apart < 0 else 'above'} the quoted one."
     )
+
+
+def tell_tuning(tuning: Tuning | None, searched: SearchFacts | None, among: Iterable[str]) -> str:
+    """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts.
+
+    among: names of the candidates that there are.
+    """
+    if tuning is None or searched is None:
+        return "No search was made: the parameters stand in the configuration."
+    blends = f" and {searched['blends']:,} blends" if searched["blends"] else ""
+    sentences = (
+        f"`make tune` tried {searched['settings']:,} settings{blends} on the folds. What it gained is measured on the "
+        "same folds, so it looks a little larger than it is; the hold-out below is not flattered."
+    )
+    edges = [f"{key} of {name}" for name, found in tuning.candidates.items() if name in among for key in found.at_edge]
+    if at_edge := literal(listed(edges)):
+        sentences += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {at_edge}."
+    if not searched["on_these_rows"]:
+        sentences += (
+            " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
+        )
+    return sentences

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from training.config.recipe import Range
-from training.judging.compare import listed
-from training.models.metrics import describe
 from training.reporting.markup import literal, literal_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from training.config.recipe import Tuning
-    from training.judging.facts import SearchFacts
     from training.models.metrics import Metric
     from training.models.search import Found
 
@@ -84,47 +80,3 @@ def tell_blends(
         f"blend of all has {metric.text(metric.value(best))}, the best candidate alone, {literal(single)}, "
         f"{metric.text(metric.value(alone[single]))}."
     )
-
-
-def tell_tuning(tuning: Tuning | None, searched: SearchFacts | None, among: Iterable[str]) -> str:
-    """Say what was searched, on which rows, and where a range was too narrow; searched: of facts.search_facts.
-
-    among: names of the candidates that there are.
-    """
-    if tuning is None or searched is None:
-        return "No search was made: the parameters stand in the configuration."
-    blends = f" and {searched['blends']:,} blends" if searched["blends"] else ""
-    sentences = (
-        f"`make tune` tried {searched['settings']:,} settings{blends} on the folds. What it gained is measured on the "
-        "same folds, so it looks a little larger than it is; the hold-out below is not flattered."
-    )
-    edges = [f"{key} of {name}" for name, found in tuning.candidates.items() if name in among for key in found.at_edge]
-    if at_edge := literal(listed(edges)):
-        sentences += f" At an edge of its range, beyond which, if it can go on, a better value may lie: {at_edge}."
-    if not searched["on_these_rows"]:
-        sentences += (
-            " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
-        )
-    return sentences
-
-
-def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
-    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow.
-
-    among: names of the candidates that there are.
-    """
-    metric = describe(tuning.scorer, "")
-    rows = [
-        [
-            name,
-            search.trials,
-            "failed" if search.before is None else metric.text(metric.value(search.before)),
-            metric.text(metric.value(search.after)),
-            f"{next(iter(search.mattered))} ({next(iter(search.mattered.values())):.0%})" if search.mattered else "",
-            ", ".join(search.at_edge) or "none",
-        ]
-        for name, search in tuning.candidates.items()
-        if name in among
-    ]
-    columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
-    return pd.DataFrame(rows, columns=columns).set_index("candidate")
