@@ -25,7 +25,7 @@ RUN --mount=type=cache,target=/var/cache/uv \
 
 # Our code, and what the notebooks need. What changes least comes first: a changed notebook installs nothing again.
 FROM tools AS code
-# For lib/modelbundle/plan_compiled.c; it stays in this stage. Debian's stable release keeps no version to pin for long.
+# For lib/modelbundle/plan/compiled.c; it stays in this stage. Debian's stable release keeps no version to pin for long.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
@@ -37,7 +37,7 @@ COPY pyproject.toml ./
 COPY lib lib
 # The last line fails where the compiler did, which the install takes lightly.
 RUN uv pip install --no-cache --no-deps --no-build-isolation --editable . \
-    && python -c "import modelbundle.plan_compiled"
+    && python -c "import modelbundle.plan.compiled"
 
 # Runs the notebooks.
 FROM code AS pipeline

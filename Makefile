@@ -192,11 +192,11 @@ policy-env: .venv-policy/.ready
 
 # checkout.pth says where lib/ is without the names of the folders above, which Python 3.13 would read as UTF-8 in a
 # terminal where they mean something else.
-.venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan_compiled.c
-	@rm -f lib/modelbundle/plan_compiled.*.so # where it cannot be compiled anew, the old one should not stay
+.venv/.installed: .venv/.ready pyproject.toml lib/modelbundle/plan/compiled.c
+	@rm -f lib/modelbundle/plan/compiled.*.so # where it cannot be compiled anew, the old one should not stay
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-cache --no-deps --no-build-isolation --editable .
 	@for packages in .venv/lib/python*/site-packages; do echo ../../../../lib >"$$packages/checkout.pth"; done
-	@$(BIN)/python -c 'import modelbundle.plan_compiled' 2>/dev/null || echo "lib/modelbundle/plan_compiled.c was not compiled; no C compiler, or no headers of Python? Numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
+	@$(BIN)/python -c 'import modelbundle.plan.compiled' 2>/dev/null || echo "lib/modelbundle/plan/compiled.c was not compiled; no C compiler, or no headers of Python? Numpy answers alone, the same but more slowly. On Debian: apt install gcc python3-dev; then rm $@ and make env" >&2
 	@touch $@
 
 .venv-delivery/.ready: requirements/uv.txt requirements/delivery.txt

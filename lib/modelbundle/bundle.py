@@ -17,8 +17,8 @@ from modelbundle.contributions import Typical
 from modelbundle.digests import digest_bytes
 from modelbundle.frame import records_to_frame
 from modelbundle.intervals import Intervals
-from modelbundle.plan import read_plan
-from modelbundle.plan_models import plan_compiled
+from modelbundle.plan.models import compiled
+from modelbundle.plan.plan import read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -151,8 +151,8 @@ def _planned(data: bytes, contract: Contract, golden: tuple[Path, bytes]) -> tup
         return None, f"{PLAN} is not used here: it was written in another form, without {error}"
     except Exception as error:  # whatever is wrong with it, the pickle can serve
         return None, f"{PLAN} is not used here: {error}"
-    how = "plan_compiled is installed" if plan_compiled else "plan_compiled is not installed, so numpy is alone"
-    return model, f"{PLAN} answers as model.pkl does, and faster; {how}"
+    installed = "installed" if compiled else "not installed, so numpy is alone"
+    return model, f"{PLAN} answers as model.pkl does, and faster; modelbundle.plan.compiled is {installed}"
 
 
 def _unpickled(path: Path, data: bytes, contract: Contract, golden: tuple[Path, bytes]) -> Model:

@@ -36,10 +36,10 @@ def test_pages_and_programs_are_answered(service: Container, path: str):
     assert service.ask(path)[0] == 200
 
 
-def test_it_answers_by_the_plan_compiled(service: Container):
+def test_it_answers_by_the_compiled_plan(service: Container):
     model = json.loads(service.ask("/model")[1])
 
-    assert (model["served_by"], model["why"].endswith("; plan_compiled is installed")) == ("plan", True)
+    assert (model["served_by"], model["why"].endswith("; modelbundle.plan.compiled is installed")) == ("plan", True)
 
 
 def test_it_becomes_healthy(service: Container):

@@ -9,7 +9,7 @@ import pytest
 
 from modelbundle.bundle import PLAN, SCHEMA_VERSION, BundleProblem, current_folder, load_bundle
 from modelbundle.contributions import Typical
-from modelbundle.plan import write_plan
+from modelbundle.plan.plan import write_plan
 from tests.modelbundle.conftest import refusal, vouch, without_plan
 
 if TYPE_CHECKING:

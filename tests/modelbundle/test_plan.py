@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from modelbundle import plan_models, plan_trees
 from modelbundle.contract import Contract
 from modelbundle.frame import records_of, records_to_frame
-from modelbundle.plan import read_plan, write_plan
+from modelbundle.plan import models as plan_models
+from modelbundle.plan import trees as plan_trees
+from modelbundle.plan.plan import read_plan, write_plan
 from tests.training.conftest import COLUMNS, small_table
 from training.bundle.plan import describe
 from training.bundle.plan_check import at_thresholds, odd_records
@@ -22,7 +23,7 @@ from training.config.recipe import Candidate, Engineered
 from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
-    from modelbundle.plan import Model
+    from modelbundle.plan.plan import Model
 
 # scikit-learn says that so few rows have no 200 quantiles, and takes fewer
 pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles")
@@ -104,7 +105,7 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(
     pipeline, plan = planned(name)
     records = at_thresholds(houses()[0], describe(pipeline, contract()), seed=0)
     if not compiled:
-        monkeypatch.setattr(plan_trees, "plan_compiled", None)
+        monkeypatch.setattr(plan_trees, "compiled", None)
 
     assert len(records) >= 8
     assert list(read_plan(plan, contract()).predict(records)) == pytest.approx(
@@ -112,13 +113,13 @@ def test_a_record_on_a_threshold_goes_where_the_tree_sends_it(
     )
 
 
-@pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
+@pytest.mark.skipif(not plan_models.compiled, reason="there is no compiler")
 @pytest.mark.parametrize("name", ["svr", "rbf", "matern_three_halves", "forest", "boosting", "histograms"])
 def test_without_what_is_compiled_it_answers_the_same(name: str, monkeypatch: pytest.MonkeyPatch):
     _, plan = planned(name)
     compiled = answers(read_plan(plan, contract()), houses())
-    monkeypatch.setattr(plan_models, "plan_compiled", None)
-    monkeypatch.setattr(plan_trees, "plan_compiled", None)
+    monkeypatch.setattr(plan_models, "compiled", None)
+    monkeypatch.setattr(plan_trees, "compiled", None)
 
     assert answers(read_plan(plan, contract()), houses()) == pytest.approx(compiled, rel=1e-12)
 

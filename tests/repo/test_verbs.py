@@ -55,7 +55,7 @@ def stood_in(tmp_path: Path) -> Path:
         write_program(programs / name)
     for name in ("requirements/uv.txt", "requirements/dev.txt", "requirements/delivery.txt", "pyproject.toml"):
         write(folder / name)
-    write(folder / "lib/modelbundle/plan_compiled.c")
+    write(folder / "lib/modelbundle/plan/compiled.c")
     shutil.copy(ROOT / "Makefile", folder)
     for name in (".ready", ".installed"):
         for python in PYTHONS:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from modelbundle import plan as plans
-from modelbundle import plan_models, plan_trees
 from modelbundle.frame import records_of, records_to_frame
-from modelbundle.plan import read_plan, write_plan
+from modelbundle.plan import models as plan_models
+from modelbundle.plan import plan as plans
+from modelbundle.plan import trees as plan_trees
+from modelbundle.plan.plan import read_plan, write_plan
 from tests.conftest import ROOT
 from training.bundle.plan import describe
 from training.bundle.plan_check import RELATIVE, at_thresholds, largest_difference, make_plan, odd_records
@@ -145,15 +146,15 @@ def test_without_what_is_compiled_numpy_answers_the_same(
     pipeline = fitted(name, table, contract, engineered=ENGINEERED)
     plan, _ = make_plan(pipeline, contract, table)
     usual = records_of(table, contract)
-    monkeypatch.setattr(plan_models, "plan_compiled", None)
-    monkeypatch.setattr(plan_trees, "plan_compiled", None)
+    monkeypatch.setattr(plan_models, "compiled", None)
+    monkeypatch.setattr(plan_trees, "compiled", None)
 
     assert largest_difference(plan, pipeline, contract, [*usual, *odd_records(usual, contract, 400, 1)]) <= RELATIVE
 
 
 @pytest.mark.skipif(not CAN_COMPILE, reason="there is no compiler, or no headers")
 def test_where_there_is_a_compiler_it_was_used():
-    assert plan_models.plan_compiled
+    assert plan_models.compiled
 
 
 @pytest.mark.run
@@ -168,7 +169,7 @@ def test_without_a_compiler_it_installs_all_the_same(tmp_path: Path):
         )  # fmt: skip
 
         assert done.returncode == 0, done.stderr
-        found = list((tmp_path / "there/modelbundle").glob("plan_compiled.*.so"))
+        found = list((tmp_path / "there/modelbundle/plan").glob("compiled.*.so"))
         assert (tmp_path / "there/modelbundle/look.css").exists()
         assert list((tmp_path / "there/training/graph/templates/report").iterdir())
         assert bool(found) == (compiler == "cc" and CAN_COMPILE)
@@ -220,7 +221,7 @@ def test_a_forest_without_a_tree_is_refused(part: str, table: pd.DataFrame, cont
         read_plan(write_plan(description), contract)
 
 
-@pytest.mark.skipif(not plan_models.plan_compiled, reason="there is no compiler")
+@pytest.mark.skipif(not plan_models.compiled, reason="there is no compiler")
 def test_a_row_that_is_too_short_is_an_error(table: pd.DataFrame, contract: Contract):
     description = describe(fitted("forest", table, contract), contract)
     beyond = read_plan(write_plan(changed(description, "feature", 10**6)), contract)
@@ -352,7 +353,7 @@ def test_it_is_data_that_needs_neither_pandas_nor_scikit_learn(table: pd.DataFra
         "import sys, json, pathlib\n"
         "sys.modules.update(pandas=None, sklearn=None, scipy=None, joblib=None)\n"
         "from modelbundle.contract import Contract\n"
-        "from modelbundle.plan import read_plan\n"
+        "from modelbundle.plan.plan import read_plan\n"
         "contract = Contract.model_validate_json(pathlib.Path('contract.json').read_bytes())\n"
         "plan = read_plan(pathlib.Path('plan.npz').read_bytes(), contract)\n"
         "print(json.dumps(plan.predict(json.load(open('records.json')))))"

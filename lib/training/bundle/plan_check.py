@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelbundle.frame import records_of, records_to_frame
-from modelbundle.plan import read_plan, write_plan
+from modelbundle.plan.plan import read_plan, write_plan
 from training.bundle.plan import NEVER_SEEN, describe
 from training.bundle.plan_parts import NotPlannable
 

@@ -13,7 +13,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from modelbundle.plan_trees import NODE
+from modelbundle.plan.trees import NODE
 from training.bundle.plan_parts import Node, NotPlannable
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelbundle.plan_models import Model, in_chunks, one_as_many, plan_compiled
+from modelbundle.plan.models import Model, compiled, in_chunks, one_as_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from modelbundle.plan_models import Matrix, Row
+    from modelbundle.plan.models import Matrix, Row
 
 NODE = np.dtype([("threshold", np.float64), ("child", np.int32), ("feature", np.int32)])
 # Rows at a time, and pairs of a row and a tree: what lies between fits into the processor's cache.
@@ -31,7 +31,7 @@ def trees(node: Mapping[str, Any]) -> Model:
     """
     nodes, roots, scale, base = np.ascontiguousarray(node["nodes"], NODE), node["roots"], node["scale"], node["base"]
     _check(nodes, roots)
-    if plan_compiled:
+    if compiled:
         return _compiled(nodes, roots, scale, base, single=node["single"])
     sums = _sums(nodes, roots, node["depth"], single=node["single"])
     many = in_chunks(lambda X: sums(X) * scale + base, MOST_ROWS)
@@ -79,7 +79,7 @@ def _sums(nodes: np.ndarray, roots: np.ndarray, depth: int, *, single: bool) -> 
 
 
 def _compiled(nodes: np.ndarray, roots: np.ndarray, scale: float, base: float, *, single: bool) -> Model:
-    leaves, least, roots = plan_compiled.sum_of_leaves, int(nodes["feature"].max()) + 1, roots.astype(np.int32)
+    leaves, least, roots = compiled.sum_of_leaves, int(nodes["feature"].max()) + 1, roots.astype(np.int32)
 
     def many(X: Matrix) -> np.ndarray:
         totals = np.zeros(len(X))

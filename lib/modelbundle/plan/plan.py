@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelbundle.plan_models import MODELS, Matrix, Model, Row, quietly
-from modelbundle.plan_reading import Reader, reader
-from modelbundle.plan_steps import STEPS
-from modelbundle.plan_trees import trees
+from modelbundle.plan.models import MODELS, Matrix, Model, Row, quietly
+from modelbundle.plan.reading import Reader, reader
+from modelbundle.plan.steps import STEPS
+from modelbundle.plan.trees import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-/* What one record asks of kernels, and what one or many ask of trees, compiled. plan_models.py and plan_trees.py say the
+/* What one record asks of kernels, and what one or many ask of trees, compiled. models.py and trees.py say the
  * same in numpy, for where this is not installed; they prepare, and check, the arrays that come here.
  */
 #define PY_SSIZE_T_CLEAN
@@ -144,10 +144,10 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "plan_compiled", .m_doc = "Sums of leaves, and of kernels.", .m_size = 0,
+    PyModuleDef_HEAD_INIT, .m_name = "compiled", .m_doc = "Sums of leaves, and of kernels.", .m_size = 0,
     .m_methods = functions};
 
-PyMODINIT_FUNC PyInit_plan_compiled(void)
+PyMODINIT_FUNC PyInit_compiled(void)
 {
     return PyModuleDef_Init(&definition);
 }

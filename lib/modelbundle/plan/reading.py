@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from modelbundle.plan_models import Matrix, Row
+    from modelbundle.plan.models import Matrix, Row
 
     Record = Mapping[str, Any]
     Cell = Callable[[Any], Any]

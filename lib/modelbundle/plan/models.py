@@ -1,6 +1,6 @@
 """A plan's models but for trees: linear ones, kernels around points; each for many rows, and for one.
 
-Trees, and what one row asks of kernels, are compiled (plan_compiled.c). Without it numpy answers for one row as for
+Trees, and what one row asks of kernels, are compiled (compiled.c). Without it numpy answers for one row as for
 many: the same, but for the last bits, and up to ten times as slow.
 """
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from modelbundle.plan_steps import Matrix, Row
+from modelbundle.plan.steps import Matrix, Row
 
 try:
-    from modelbundle import plan_compiled
+    from modelbundle.plan import compiled
 except ImportError:  # there was no compiler where this was installed
-    plan_compiled = None
+    compiled = None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,13 +113,13 @@ def _around(
 ) -> Model:
     """A model of kernels around points, whose first columns are numbers, and the others, of categories, 0 or 1."""
     many = in_chunks(kernel, KERNEL_ROWS)
-    if plan_compiled is None:
+    if compiled is None:
         return Model(many, one_as_many(many))
     # As little as can be: what this reads, the rest of a request must fetch again into the processor's cache.
     points, numbers, intercept = node["points"], node["numbers"], node["intercept"]
     places, ones = np.ascontiguousarray(points[:, :numbers].T, float), points[:, numbers:].T.astype(np.int8, "C")
     counts, weights = ones.sum(axis=0, dtype=np.int16), np.ascontiguousarray(node["weights"], float)
-    kernels = plan_compiled.sum_of_kernels
+    kernels = compiled.sum_of_kernels
 
     def one(row: Row) -> float:
         value = kernels(array("d", row), smoothness, factor, places, ones, counts, weights) + intercept
