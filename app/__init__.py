@@ -1,9 +1,7 @@
 """The app: serves the current bundle and its reports, and knows nothing of how the model was made."""
 
-from __future__ import annotations
-
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, g, make_response, request
 from werkzeug.exceptions import HTTPException
@@ -12,12 +10,9 @@ from app.people import pages
 from app.problems import MEDIA_TYPE, Problem, http_problem, problem_response
 from app.programs import predict
 from app.server import body, proxies
-from app.settings import read_settings
+from app.settings import Settings, read_settings
 from app.standing import follow, status
 from app.watching import access
-
-if TYPE_CHECKING:
-    from app.settings import Settings
 
 FOR_PEOPLE = {
     "/": pages.home,

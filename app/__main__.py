@@ -1,7 +1,5 @@
 """Start the app under gunicorn: `make serve`, or `python -m app` where nothing but the app is installed."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

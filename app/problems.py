@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 
 if TYPE_CHECKING:
-    from flask import Response
     from werkzeug.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import modelbundle
 from app.problems import Problem
 from app.programs.answers import answer_table
 from app.programs.checks import escaped, expected, known_names
-from app.programs.explain import reasons
+from app.programs.explain import Reasons, reasons
 from app.programs.openapi import openapi_document
 from app.programs.predict import answered
 from app.programs.reading import Batch, cells_to_record, csv_batch
@@ -27,9 +28,6 @@ from modelbundle.cells import category
 from modelbundle.digests import digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from app.programs.explain import Reasons
     from modelbundle.contract import Column
 
 STATIC = Path(__file__).parent / "static"
@@ -51,11 +49,6 @@ class Input:
     column: Column
     value: str
     fault: str
-
-    @property
-    def choices(self) -> list[str]:
-        """Categories to choose from, in the contract's order; none for a number or an open list."""
-        return list(self.column.known)
 
     @property
     def hint(self) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.problems import Problem, refused
 from app.programs.asking import explanations, predictions
-from app.programs.checks import fault, faults_of
+from app.programs.checks import Fault, fault, faults_of
 from app.programs.explain import check_explainable, explanation
 from app.programs.rounding import rounded
 from app.programs.unusual import MAX_SUGGESTED_RECORDS, unseen_faults, warnings_of
 
 if TYPE_CHECKING:
-    from app.programs.checks import Fault
     from app.programs.reading import Batch
     from app.programs.service import Service
     from modelbundle.bundle import Bundle

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelbundle.contributions import Contributions, contributions, most_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from modelbundle.bundle import Bundle
 
 # Rows that are predicted at a time to explain records: more would take memory, and save next to no time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from app.programs.rounding import digits_of, rounded, shared_out
 from modelbundle.amounts import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from modelbundle.bundle import Bundle
     from modelbundle.contributions import Contributions
 

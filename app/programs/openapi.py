@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ from app.programs.reading import csv_batch, json_batch
 from app.programs.schemas import OBJECT, STRING, members, ref, schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from app.programs.service import Service
     from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract

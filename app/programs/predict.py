@@ -8,17 +8,14 @@ from flask import Response, current_app, g, request
 from pydantic_core import PydanticSerializationError, to_json
 
 from app.problems import Problem
-from app.programs.answers import answer, answer_document, answer_table
+from app.programs.answers import Answer, answer, answer_document, answer_table
 from app.programs.checks import read_if_valid
-from app.programs.reading import check_size, csv_batch, in_order, json_batch, lines_batch, read_json
+from app.programs.reading import Batch, check_size, csv_batch, in_order, json_batch, lines_batch, read_json
 from app.programs.reading_mlflow import mlflow_batch
-from app.programs.service import service
+from app.programs.service import Service, service
 from app.watching import metrics
 
 if TYPE_CHECKING:
-    from app.programs.answers import Answer
-    from app.programs.reading import Batch
-    from app.programs.service import Service
     from modelbundle.bundle import Bundle
 
 

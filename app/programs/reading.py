@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,6 @@ from app.programs.checks import Fault, fault, known_names, shown
 from modelbundle.cells import NUMBER, column_names, doubled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from modelbundle.contract import Contract
 
 # Python refuses to read or write a longer whole number, since that takes time with its square.

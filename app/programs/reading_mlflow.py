@@ -1,16 +1,12 @@
 """Records as clients of MLflow's scoring protocol send them, which is how frames of pandas come."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from app.problems import Problem
 from app.programs.checks import shown
 from app.programs.reading import Batch, batch_of, limit
 from modelbundle.cells import column_names
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
 MLFLOW_UNUSED = ("params", "signature_name")

@@ -1,15 +1,10 @@
 """How numbers leave the app: rounded, and so that what belongs together adds up as it is written."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from modelbundle.contributions import in_whole_units
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def digits_of(value: float) -> int:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 
 from app.problems import Problem
-from app.programs.checks import reading_types, record_type
+from app.programs.checks import Record, reading_types, record_type
 from app.programs.unusual import usual_values
-from modelbundle.bundle import current_folder, load_bundle
+from modelbundle.bundle import Bundle, current_folder, load_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from pydantic import TypeAdapter
 
-    from app.programs.checks import Record
-    from modelbundle.bundle import Bundle
     from modelbundle.contract import Contract
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from app.programs.checks import escaped, fault, near_miss, shown
+from app.programs.checks import Fault, escaped, fault, near_miss, shown
 from modelbundle.amounts import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from app.programs.checks import Fault
     from app.programs.service import Service
     from modelbundle.contract import Column, Contract
 

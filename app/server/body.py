@@ -1,7 +1,5 @@
 """The body of a request, which is whole when it comes here: refused where the server found it wrong, and unpacked."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import zlib

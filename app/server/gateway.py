@@ -6,6 +6,7 @@ import io
 import logging
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,6 @@ from app.environ import BEGUN, LATER, REFUSAL
 from app.problems import Problem, too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flask import Flask
 
 SAME_FOR_ALL = {

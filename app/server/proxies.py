@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.settings import listed, networks_of
+from app.settings import Settings, listed, networks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from flask import Flask
-
-    from app.settings import Settings
 
 
 def believe(app: Flask, settings: Settings) -> None:

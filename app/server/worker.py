@@ -1,7 +1,5 @@
 """One of gunicorn's processes: an event loop that waits for all clients, and threads for what takes long to compute."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys
@@ -9,17 +7,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gunicorn.workers import base
 
 from app.server.connection import Connection
-from app.server.gateway import answer, environ_of
+from app.server.gateway import Request, answer, environ_of
 from app.settings import read_settings
 from app.watching import metrics
-
-if TYPE_CHECKING:
-    from app.server.gateway import Request
 
 LOOK_SECONDS = 0.5
 MOST_CONNECTIONS = 900  # below the usual limit of 1024 open files

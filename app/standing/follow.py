@@ -11,20 +11,17 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.programs.service import load_service
+from app.programs.service import Service, load_service
 from app.watching import access, counting, metrics
-from modelbundle.bundle import PLAN, VERIFIED_FILES, BundleProblem
+from modelbundle.bundle import PLAN, VERIFIED_FILES, Bundle, BundleProblem
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask import Flask
 
-    from app.programs.service import Service
     from app.settings import Settings
-    from modelbundle.bundle import Bundle
 
 # What no file of the registry tells may pass too, such as a lack of memory: so often a refused version is tried anew.
 RETRY_SECONDS = 60

@@ -1,7 +1,5 @@
 """What operators and their programs ask: is it alive, is it ready, what does it serve, what has it counted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, current_app

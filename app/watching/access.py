@@ -11,14 +11,12 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flask import g, request
+from flask import Flask, Response, g, request
 
 from app.environ import BEGUN, LATER
 from app.watching import metrics
 
 if TYPE_CHECKING:
-    from flask import Flask, Response
-
     from app.server.gateway import Request
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)

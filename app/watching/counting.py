@@ -5,8 +5,6 @@ the first count on a page that has none ends the process by SIGBUS, and each one
 taken first, and where there is none the process counts for itself: /metrics then answers 503, and all else goes on.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 from contextlib import suppress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from app.problems import Problem
 from app.watching import counting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from prometheus_client.metrics_core import Metric
 
     from app.programs.answers import Answer

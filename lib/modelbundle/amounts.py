@@ -1,7 +1,5 @@
 """Numbers as people read them, in the reports and on the app's page alike."""
 
-from __future__ import annotations
-
 
 def amount(value: float, unit: str = "", *, signed: bool = False) -> str:
     """Write a number with the digits that matter, and its unit: `35,295 USD`, `0.1680`."""
@@ -22,6 +20,11 @@ def _digits(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share as per cent: `90 %`, `97.5 %`."""
     return f"{share * 100:.3g} %"
+
+
+def brief(value: float) -> str:
+    """Write what was seen in data as `plain` does, with six digits unless it is a whole number."""
+    return plain(value if float(value).is_integer() else float(f"{value:.6g}"))
 
 
 def plain(value: float) -> str:

@@ -6,8 +6,10 @@ import json
 import math
 import pickle
 import platform
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, model_validator
@@ -21,9 +23,6 @@ from modelbundle.plan.models import compiled
 from modelbundle.plan.plan import read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
     Model = Callable[[Sequence[Mapping[str, Any]]], list[float]]
 
 SCHEMA_VERSION = 1
@@ -65,7 +64,8 @@ class Bundle:
     """A verified bundle: its version (the manifest's digest), manifest, contract and model.
 
     intervals: how far the truth lies from a prediction; typical: what a prediction is compared with, to explain it;
-    each None if the bundle does not tell it. served_by: `plan` or `pickle`; why: in words.
+    each None if the bundle does not tell it. predict: the target, in its own unit, for each record, in order, however
+    its values are written. served_by: `plan` or `pickle`; why: in words.
     """
 
     folder: Path
@@ -74,13 +74,9 @@ class Bundle:
     contract: Contract
     intervals: Intervals | None
     typical: Typical | None
-    model: Model
+    predict: Model
     served_by: Literal["plan", "pickle"]
     why: str
-
-    def predict(self, records: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Predict the target, in its own unit, for each record, in order; however its values are written."""
-        return self.model(records)
 
 
 def installed_versions() -> dict[str, str]:
@@ -125,11 +121,10 @@ def load_bundle(folder: Path) -> Bundle:
     serves; without one, the pickle does, which alone costs the memory and the seconds of pandas and scikit-learn.
     Raises BundleProblem, naming the file and both values.
     """
-    version, manifest = _read_manifest(folder)
+    version, manifest, read = _read_manifest(folder)
     _check_versions(folder, manifest)
     names = (*VERIFIED_FILES, PLAN) if PLAN in manifest["files"] else VERIFIED_FILES
     files = {name: _read_verified(folder / name, manifest) for name in names}
-    read = Manifest.model_validate(manifest)
     golden = folder / "golden.json", files["golden.json"]
     model, why = _planned(files[PLAN], read.contract, golden) if PLAN in files else (None, read.without_plan)
     served_by: Literal["plan", "pickle"] = "plan" if model else "pickle"
@@ -173,12 +168,9 @@ def _unpickled(path: Path, data: bytes, contract: Contract, golden: tuple[Path, 
     return predict
 
 
-def _read_manifest(folder: Path) -> tuple[str, dict[str, Any]]:
+def _read_manifest(folder: Path) -> tuple[str, dict[str, Any], Manifest]:
     path = folder / "manifest.json"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleProblem(f"{path} cannot be read: {error.strerror}") from error
+    data = _read(path)
     version = digest_bytes(data)
     if version != folder.name:
         raise BundleProblem(f"{path} has the digest {version}, but its folder is named {folder.name}")
@@ -187,10 +179,9 @@ def _read_manifest(folder: Path) -> tuple[str, dict[str, Any]]:
         found = manifest["schema_version"]
         if found != SCHEMA_VERSION:
             raise BundleProblem(f"{path} has schema_version {found}; this code reads {SCHEMA_VERSION}")
-        Manifest.model_validate(manifest)
+        return version, manifest, Manifest.model_validate(manifest)
     except (ValueError, TypeError, KeyError) as error:
         raise BundleProblem(f"{path} is no manifest of a bundle: {error}") from error
-    return version, manifest
 
 
 def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
@@ -206,11 +197,15 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         )
 
 
-def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BundleProblem(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_verified(path: Path, manifest: dict[str, Any]) -> bytes:
+    data = _read(path)
     expected = manifest["files"].get(path.name)
     if expected is None:
         raise BundleProblem(f"{path.parent / 'manifest.json'} does not vouch for {path.name}")

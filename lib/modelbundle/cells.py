@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from modelbundle.contract import Column
 
 # What the values of a category are: whole numbers in any spelling, truth values in any usual spelling, or text.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from modelbundle.cells import MISSING, Values, category, cell_reader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class Column(BaseModel):

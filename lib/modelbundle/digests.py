@@ -1,13 +1,9 @@
 """SHA-256 digests and the one way in which JSON is written, so that equal content has equal bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 
 def digest_bytes(data: bytes) -> str:

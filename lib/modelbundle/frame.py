@@ -6,11 +6,10 @@ pandas is imported when a frame is made, so that reading a contract needs none o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     import pandas as pd
 
     from modelbundle.contract import Contract

@@ -1,13 +1,12 @@
 """A first draft of a configuration, inferred from any CSV: `make contract CSV=... TARGET=...`. Review it as a diff."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,6 @@ from training.config.conf import Read, load_conf
 from training.data.reading import read_csv
 from training.paths import to_root
 from training.problems import DataProblem, status_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # More distinct texts than this share of the rows are names or remarks, not categories.
 TEXT_ABOVE_SHARE = 0.5

@@ -22,7 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("url", help="where the newer data are: a CSV")
     parser.add_argument("--sha256", default="", help="digest that the file must have (default: any)")
     options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     return status_of("make fetch", lambda: _fetch(options.conf, _source(options.url, options.sha256)))
 
 

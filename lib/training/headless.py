@@ -3,19 +3,14 @@
 By hand, by make lab, a person's own settings stay.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from training.paths import CACHE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Notebooks run side by side and use their cores for folds: one thread each for linear algebra keeps them from fighting
 # over the cores, and the sums in one order, so that two runs agree to the last bit. A fixed hash seed fixes set order.

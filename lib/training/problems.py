@@ -1,12 +1,7 @@
 """The errors that a person can mend: each message says what, where, what was found and what to do next."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 
 class Problem(Exception):
@@ -31,6 +26,8 @@ class RunProblem(Problem):
 
 def status_of(command: str, act: Callable[[], int | None]) -> int:
     """Do what a command of make does; returns the exit status. A Problem becomes a line on the standard error."""
+    if sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     try:
         return act() or 0
     except Problem as problem:

@@ -6,17 +6,14 @@ import ast
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import modelbundle
 from modelbundle.digests import digest_bytes, digest_file, digest_json
 from training.paths import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 SOURCES = {"training": Path(__file__).parent, "modelbundle": Path(modelbundle.__file__).parent}
 

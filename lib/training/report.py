@@ -11,7 +11,6 @@ from training.problems import RunProblem, status_of
 
 def main() -> int:
     """Print where the report is, and open it where there is a desktop; returns the exit status."""
-    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     return status_of("make report", lambda: _show(sys.argv[1]))
 
 

@@ -8,7 +8,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doit.cmd_base import DodoTaskLoader
@@ -27,9 +29,6 @@ from training.paths import ROOT, from_root, to_root
 from training.problems import RunProblem, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from doit.exceptions import BaseFail
     from doit.task import Task
 
@@ -93,7 +92,6 @@ def main(arguments: list[str] | None = None) -> int:
         help="try instead, on random parts of the data, whether the quoted error can be believed",
     )
     options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
     return status_of("make run", lambda: _start(options))
 
 

@@ -317,7 +317,7 @@ def test_beyond_many_faults_each_record_tells_only_its_first(service: Service):
 
 @pytest.mark.parametrize("area", [1, 2, 3])
 def test_an_answer_that_is_no_number_is_the_fault_of_its_record(service: Service, area: float):
-    client = client_of(replace(service, bundle=replace(service.bundle, model=Formula().predict)))
+    client = client_of(replace(service, bundle=replace(service.bundle, predict=Formula().predict)))
     sent = [RECORD, RECORD | {"Area": area}]
     refused, partial = post(client, sent), post(client, sent, partial=True)
     (fault,) = json.loads(refused.text)["errors"]
@@ -335,7 +335,7 @@ def test_arithmetic_that_fails_on_one_record_leaves_the_others_their_answers(ser
                 raise ValueError("input holds values that are too large")
             return super().predict(records)
 
-    failing = replace(service, bundle=replace(service.bundle, model=Fails().predict))
+    failing = replace(service, bundle=replace(service.bundle, predict=Fails().predict))
     sent = [RECORD | {"Area": area} for area in (6, 5, 7, 8, 5)]
     predictions = post(client_of(failing), sent, partial=True).json["predictions"]
 
@@ -345,7 +345,7 @@ def test_arithmetic_that_fails_on_one_record_leaves_the_others_their_answers(ser
 
 def test_an_interval_without_an_end_is_the_fault_of_its_record(sure: Service):
     """The prediction is finite, and what lies a fifth above it is not."""
-    client = client_of(replace(sure, bundle=replace(sure.bundle, model=Formula().predict)))
+    client = client_of(replace(sure, bundle=replace(sure.bundle, predict=Formula().predict)))
     sent = [RECORD, RECORD | {"Area": 4}]
     refused, partial = post(client, sent), post(client, sent, partial=True)
 

@@ -269,7 +269,7 @@ class Formula:
 
 def standing_in(service: Service) -> tuple[FlaskClient, Formula]:
     formula = Formula()
-    return client_of(replace(service, bundle=replace(service.bundle, model=formula.predict))), formula
+    return client_of(replace(service, bundle=replace(service.bundle, predict=formula.predict))), formula
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_a_small_target_has_as_many_digits_as_its_price(service: Service):
         def predict(self, records: list[Record]) -> list[float]:
             return [record["Area"] / 10_000 for record in records]
 
-    small = replace(service.bundle, model=Small().predict, typical=Typical.model_validate(TYPICAL))
+    small = replace(service.bundle, predict=Small().predict, typical=Typical.model_validate(TYPICAL))
     page = ask_page(client_of(replace(service, bundle=small)))
 
     assert 'class="price">0.2200 USD<' in page

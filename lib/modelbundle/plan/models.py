@@ -4,12 +4,10 @@ Trees, and what one row asks of kernels, are compiled (compiled.c). Without it n
 many: the same, but for the last bits, and up to ten times as slow.
 """
 
-from __future__ import annotations
-
 import math
 from array import array
 from operator import mul
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +18,7 @@ try:
 except ImportError:  # there was no compiler where this was installed
     compiled = None
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping
 
 # What overflows is infinite, as it is for the pickle, and numpy says nothing of it: who asks looks at what comes out.
 quietly = np.errstate(over="ignore", invalid="ignore")

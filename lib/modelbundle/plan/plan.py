@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,6 @@ from modelbundle.plan.steps import STEPS
 from modelbundle.plan.trees import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from modelbundle.contract import Contract
 
 

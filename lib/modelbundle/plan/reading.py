@@ -7,13 +7,12 @@ category.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from modelbundle.plan.models import Matrix, Row
 
     Record = Mapping[str, Any]

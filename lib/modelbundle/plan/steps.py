@@ -4,16 +4,12 @@ Each is written twice: for many rows with numpy, and for one in plain Python. A 
 number as for a thousand, and a request has only a dozen numbers.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 Matrix = np.ndarray
 Row = list[float]

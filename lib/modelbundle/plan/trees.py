@@ -5,19 +5,13 @@ the first, for rows that are not above its threshold. A leaf has child 0, the fi
 its value in the threshold's place.
 """
 
-from __future__ import annotations
-
 from array import array
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from modelbundle.plan.models import Model, compiled, in_chunks, one_as_many
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from modelbundle.plan.models import Matrix, Row
+from modelbundle.plan.models import Matrix, Model, Row, compiled, in_chunks, one_as_many
 
 NODE = np.dtype([("threshold", np.float64), ("child", np.int32), ("feature", np.int32)])
 # Rows at a time, and pairs of a row and a tree: what lies between fits into the processor's cache.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import VotingRegressor
 from sklearn.pipeline import Pipeline
 
@@ -18,8 +18,6 @@ from training.bundle.plan_parts import AROUND_POINTS, Node, NotPlannable, descri
 from training.finite import LIMITS
 
 if TYPE_CHECKING:
-    from sklearn.compose import ColumnTransformer
-
     from modelbundle.contract import Contract
 
 

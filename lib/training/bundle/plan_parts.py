@@ -1,8 +1,7 @@
 """The parts of a plan: what each stock transformer, and each model but for trees, has learned, as plain arrays."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PPoly
@@ -12,9 +11,6 @@ from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, SplineTransformer, StandardScaler
 from sklearn.svm import SVR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Node = dict[str, Any]
 

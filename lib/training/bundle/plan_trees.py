@@ -1,7 +1,5 @@
 """The parts of a plan that are trees: forests and boosted trees, put one behind the other, as plain arrays."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

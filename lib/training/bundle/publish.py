@@ -1,7 +1,5 @@
 """Bundle out: the drafted bundle takes its place in the registry, all of it or nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

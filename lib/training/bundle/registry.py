@@ -1,17 +1,12 @@
 """The registry of a configuration: `python -m training.bundle.registry conf/yours.yaml` prints its folder."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from training.config.conf import load_conf
 from training.paths import from_root, to_root
 from training.problems import RunProblem, status_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def require_own(registry: Path, name: str) -> None:

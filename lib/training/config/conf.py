@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -13,9 +14,6 @@ from training.config.recipe import Candidate, Engineered, Strict, Tuning
 from training.config.yaml_reading import read_yaml
 from training.paths import from_root
 from training.problems import ConfigProblem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Read(Strict):

@@ -1,16 +1,12 @@
 """Reading YAML so that nothing is taken for something else: YAML 1.1 reads NO as false, 010 as 8 and 1:30 as 90."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
 from training.problems import ConfigProblem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # The only way of writing a whole number that everybody reads alike.
 _PLAIN = re.compile(r"[-+]?(0|[1-9][0-9]*)")

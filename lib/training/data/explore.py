@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from modelbundle.amounts import brief
+
 if TYPE_CHECKING:
     from modelbundle.contract import Contract
     from training.data.validate import Finding
@@ -34,9 +36,7 @@ def describe_columns(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         values = table[name]
         numbers = pd.to_numeric(values, errors="coerce") if column.kind == "numeric" else None
         span = (
-            f"{values.nunique()} categories"
-            if numbers is None
-            else f"{_grouped(numbers.min())} to {_grouped(numbers.max())}"
+            f"{values.nunique()} categories" if numbers is None else f"{brief(numbers.min())} to {brief(numbers.max())}"
         )
         rows.append([contract.label(name), column.role, span, int(values.isna().sum()), column.description])
     return pd.DataFrame(rows, columns=["column", "role", "holds", "missing", "meaning"]).set_index("column")
@@ -78,10 +78,10 @@ def odd_rows(table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame
     return pd.DataFrame(
         {
             "column": names,
-            "value": [_grouped(numbers.at[row, name]) for row, name in names.items()],
-            "median": [_grouped(numbers[name].median()) for name in names],
+            "value": [brief(numbers.at[row, name]) for row, name in names.items()],
+            "median": [brief(numbers[name].median()) for name in names],
             "widths away": strongest.round(1),
-            contract.label(contract.target): y.loc[strongest.index].map(_grouped),
+            contract.label(contract.target): y.loc[strongest.index].map(brief),
         }
     ).set_index(pd.Index(called, name=contract.identifier or "row"))
 
@@ -92,8 +92,3 @@ def leverage(matrix: np.ndarray) -> np.ndarray:
     left, singular, _ = np.linalg.svd(with_constant, full_matrices=False)
     independent = left[:, singular > singular.max() * 1e-10]
     return (independent**2).sum(axis=1)
-
-
-def _grouped(value: float) -> str:
-    """Write a number as people do: thousands apart from 10,000 on, so that a year stays a year."""
-    return f"{value:,.10g}" if abs(value) >= 10_000 else f"{value:.6g}"

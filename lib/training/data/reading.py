@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,9 +16,6 @@ from training.paths import from_root, to_root
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from modelbundle.contract import Column, Contract
     from training.config.conf import Data, Read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from training.data.split import equal_rows
 from training.problems import DataProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from modelbundle.contract import Column, Contract
 
 SHOWN_ROWS = 5

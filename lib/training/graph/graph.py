@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.graph.notebooks import notebook_path, read_notebook, require_parameters
@@ -9,9 +11,6 @@ from training.paths import ROOT
 from training.problems import ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from training.config.conf import Conf
 
 MODEL_CARD = "model_card"

@@ -1,20 +1,16 @@
 """Notebook files as data: their parameters, code and prose, read without starting anything."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from modelbundle.digests import digest_json
 from training.paths import NOTEBOOKS, to_root
 from training.problems import ConfigProblem, RunProblem
 from training.provenance import imported_modules, module_digest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 PARAMETERS = "parameters"
 
@@ -48,11 +44,7 @@ def tags(cell: Mapping[str, Any]) -> list[str]:
 def code_digest(notebook: Mapping[str, Any]) -> str:
     """Digest of what decides a notebook's results: its code cells, their tags, and the modules that they import."""
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    code = "\n".join(cell["source"] for cell in cells)
-    try:
-        modules = imported_modules(code)
-    except SyntaxError:  # a magic, or a mistake that the run will show in its cell
-        modules = set().union(*(_modules_of(cell["source"]) for cell in cells))
+    modules = set().union(*(_modules_of(cell["source"]) for cell in cells))
     return digest_json([[(cell["source"], tags(cell)) for cell in cells], module_digest(*modules)])
 
 
@@ -86,5 +78,5 @@ def require_parameters(notebook: Mapping[str, Any], name: str, given: Iterable[s
 def _modules_of(source: str) -> set[str]:
     try:
         return imported_modules(source)
-    except SyntaxError:
+    except SyntaxError:  # a magic, or a mistake that the run will show in its cell
         return set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 import re
 import threading
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,6 @@ from training.headless import load
 from training.reporting.markup import INK, for_page, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nbconvert import HTMLExporter
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"

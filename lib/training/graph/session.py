@@ -3,8 +3,6 @@
 By hand a notebook reads the last run's results and writes under scratch/; only `make run` writes under runs/.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import pickle
@@ -12,8 +10,9 @@ import platform
 import time
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.display import HTML, display
 
@@ -24,9 +23,6 @@ from training.graph.graph import SEARCHING, node_name, parts_read
 from training.paths import from_root, to_root
 from training.problems import RunProblem
 from training.provenance import git_commit
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RESULTS = "results.json"
 TIMINGS = "timings.json"

@@ -3,17 +3,17 @@
 doit owns order, parallel branches, skipping and errors.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
 from modelbundle.digests import digest_file
-from training.config.conf import plain
+from training.config.conf import Conf, plain
 from training.files import unwritable
 from training.graph.graph import (
     MODEL_CARD,
@@ -32,12 +32,6 @@ from training.paths import ROOT, from_root, to_root
 from training.problems import ConfigProblem, Problem
 from training.provenance import locked_environment, module_digest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from training.config.conf import Conf
-
 
 def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_file: Path) -> dict[str, Any]:
     """Describe one execution of one notebook as a doit task."""
@@ -54,18 +48,16 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         "conf": {key: plain(value) for key, value in parts_read(conf, notebook, candidate).items()},
         "environment": locked_environment(),
     }
-    return {
-        "basename": "notebook",
-        "name": node,
-        "actions": [_action(execute, notebook, values, folder)],
-        "file_dep": _names(
-            data_file, *(runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook))
-        ),
-        "task_dep": ["check"] if notebook in ("03_train", "tune", "audit") else [],
-        "targets": _names(folder / "notebook.ipynb", folder / "results.json"),
-        "uptodate": [config_changed(decides), _outputs_unchanged(folder)],
-        "io": {"capture": False},
-    }
+    before = [runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook)]
+    return _task(
+        "notebook",
+        _action(execute, notebook, values, folder),
+        name=node,
+        file_dep=_names(data_file, *before),
+        task_dep=["check"] if notebook in ("03_train", "tune", "audit") else [],
+        targets=_names(folder / "notebook.ipynb", folder / "results.json"),
+        uptodate=[config_changed(decides), _outputs_unchanged(folder)],
+    )
 
 
 def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
@@ -78,7 +70,7 @@ def data_task(conf: Conf, data_file: Path) -> dict[str, Any] | None:
 
         download(conf.data.download)
 
-    return {"basename": "data", "actions": [_action(fetch)], "targets": _names(data_file), "io": {"capture": False}}
+    return _task("data", _action(fetch), targets=_names(data_file))
 
 
 def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
@@ -100,12 +92,7 @@ def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
         "code": module_digest("training.models.check"),
         "environment": locked_environment(),
     }
-    return {
-        "basename": "check",
-        "actions": [_action(check)],
-        "uptodate": [config_changed(named)],
-        "io": {"capture": False},
-    }
+    return _task("check", _action(check), uptodate=[config_changed(named)])
 
 
 def report_task(conf: Conf, node: str) -> dict[str, Any]:
@@ -131,16 +118,15 @@ def report_task(conf: Conf, node: str) -> dict[str, Any]:
         notebook = node.partition("-")[0]
         shown["source"] = shown_digest(read_notebook(notebook_path(notebook)))
         action = _action(render_notebook, notebook, made, *common)
-    return {
-        "basename": "report" if node in pages(conf) else "audit" if node == "audit" else "search",
-        "name": node,
-        "actions": [action],
-        "file_dep": _names(made),
-        "task_dep": ["notebook:04_compare"] if node == MODEL_CARD else [],
-        "targets": _names(page),
-        "uptodate": [config_changed(shown)],
-        "io": {"capture": False},
-    }
+    return _task(
+        "report" if node in pages(conf) else "audit" if node == "audit" else "search",
+        action,
+        name=node,
+        file_dep=_names(made),
+        task_dep=["notebook:04_compare"] if node == MODEL_CARD else [],
+        targets=_names(page),
+        uptodate=[config_changed(shown)],
+    )
 
 
 def tuned_task(conf: Conf, conf_path: str) -> dict[str, Any]:
@@ -148,13 +134,8 @@ def tuned_task(conf: Conf, conf_path: str) -> dict[str, Any]:
     from training.graph.write_tuned import write_tuned
 
     results = [runs_folder(conf) / node_name(*search) / "results.json" for search in searches(conf)]
-    return {
-        "basename": "tuned",
-        "actions": [_action(write_tuned, conf, conf_path)],
-        "file_dep": _names(*results),
-        "uptodate": [False],  # it is quick, and a file changed by hand is made again
-        "io": {"capture": False},
-    }
+    # never up to date: it is quick, and a file changed by hand is made again
+    return _task("tuned", _action(write_tuned, conf, conf_path), file_dep=_names(*results), uptodate=[False])
 
 
 def publish_task(conf: Conf) -> dict[str, Any]:
@@ -164,13 +145,18 @@ def publish_task(conf: Conf) -> dict[str, Any]:
 
     draft = runs_folder(conf) / "04_compare"
     registry = from_root(conf.registry)
-    return {
-        "basename": "publish",
-        "actions": [_action(require_own, registry, conf.name), _action(publish, draft, reports_folder(conf), registry)],
-        "file_dep": _names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
-        "uptodate": [(is_published, [draft, registry])],
-        "io": {"capture": False},
-    }
+    return _task(
+        "publish",
+        _action(require_own, registry, conf.name),
+        _action(publish, draft, reports_folder(conf), registry),
+        file_dep=_names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
+        uptodate=[(is_published, [draft, registry])],
+    )
+
+
+def _task(basename: str, *actions: Callable[[], Any], **more: Any) -> dict[str, Any]:
+    """Describe a step that writes to the terminal itself."""
+    return {"basename": basename, "actions": list(actions), "io": {"capture": False}, **more}
 
 
 def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]:

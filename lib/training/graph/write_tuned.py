@@ -1,19 +1,14 @@
 """What make tune found, written beside the configuration as a file that people review as a diff and commit."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-from training.config.conf import tuned_file
+from training.config.conf import Conf, tuned_file
 from training.config.recipe import Searched
 from training.files import write_atomically
 from training.graph.graph import node_name, runs_folder, searches
-
-if TYPE_CHECKING:
-    from training.config.conf import Conf
 
 HEAD = """\
 # Written by make tune from {conf}, whose values it goes over; review it as a diff, then commit it.

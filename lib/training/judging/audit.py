@@ -8,6 +8,7 @@ configuration (which candidates, which spaces) no re-split can hide.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,6 @@ from training.models import candidates, constant, evaluate, metrics, search
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sklearn.pipeline import Pipeline
 
     from training.config.recipe import Candidate
@@ -102,14 +101,10 @@ def _search(conf: Any, shared: Shared, trials: int, scorer: str) -> dict[str, Ca
                 found[name] = it.tried[it.best]
     able = candidates.with_parameters(conf.candidates, found)
     blends = {name: candidate for name, candidate in conf.candidates.items() if candidate.members}
-    predicted = {}
-    for name, candidate in able.items() if blends else ():
-        with suppress(CandidateFailed):
-            pipeline = candidates.build_pipeline(name, candidate, design)
-            predicted[name] = evaluate.cross_validate(pipeline, shared, [scorer]).predicted
     log = conf.target_transform == "log"
-    scores = search.blend_scores(predicted, shared, scorer, log=log, most=MOST_MEMBERS)
-    if scores:
+    with suppress(CandidateFailed):  # then the blends keep the members that people wrote
+        _, predicted = search.try_each(able if blends else {}, candidates.builder("", design), shared, scorer)
+        scores = search.blend_scores(predicted, shared, scorer, log=log, most=MOST_MEMBERS)
         members = list(search.best_blend(scores, predicted, shared, conf.scorers[0], log=log))
         blends = {name: blend.model_copy(update={"members": members}) for name, blend in blends.items()}
     return dict(conf.candidates) | able | blends

@@ -10,8 +10,6 @@ gets a wider interval. MAPIE and crepes do such things too, but their results ar
 import; a few knots are plain numbers, which any client can read.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -32,7 +30,8 @@ def calibrate(lines: pd.DataFrame, level: float, target_transform: str) -> Inter
     by as many models that had not seen it. target_transform: as in the configuration.
     """
     log = target_transform == "log"
-    place, truth = (_on_scale(lines[name].to_numpy(dtype=float), log=log) for name in ("predicted", "actual"))
+    place, truth = lines[["predicted", "actual"]].to_numpy(dtype=float).T
+    place, truth = (np.log(place), np.log(truth)) if log else (place, truth)
     error = truth - place
     at = np.unique(np.quantile(place, np.linspace(0, 1, KNOTS)))
     rows = lines["row"].nunique()
@@ -78,10 +77,6 @@ def with_held_out_intervals(  # noqa: PLR0913 - three of them are rarely given
         for number in range(parts)
     ]
     return pd.concat(pieces).loc[lines.index]
-
-
-def _on_scale(values: np.ndarray, *, log: bool) -> np.ndarray:
-    return np.log(values) if log else values
 
 
 def _rounded(values: np.ndarray) -> list[float]:

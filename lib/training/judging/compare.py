@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from scipy import stats
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from training.config.recipe import Candidate
     from training.data.split import Fold
     from training.models.evaluate import Scored
@@ -100,7 +99,9 @@ def choose(results: Mapping[str, Scored], metric: Metric, rule: str, folds: Sequ
 
     by_mean = sorted(results, key=lambda name: -scores[name].mean() if name in scores else np.inf)
     ranking = tuple(map(ranked, by_mean))
-    return Choice(winner, ranking, _reason(winner, best, ranking, metric, rule))
+    entries = {entry.name: entry for entry in ranking}
+    reason = f"{_why(entries[winner], entries[best], metric, rule)}.{_beside(winner, ranking)}"
+    return Choice(winner, ranking, reason)
 
 
 def _able(results: Mapping[str, Scored], scores: Mapping[str, np.ndarray], metric: Metric) -> list[str]:
@@ -145,14 +146,9 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), *names[-1:]] if len(names) > 1 else names)
 
 
-def _reason(winner: str, best: str, ranking: Sequence[Ranked], metric: Metric, rule: str) -> str:
-    entries = {entry.name: entry for entry in ranking}
-    rivals = [entry for entry in ranking if not (entry.name == winner or entry.baseline or entry.failed)]
-    return f"{_why(entries[winner], entries[best], metric, rule)}.{_beside(rivals)}"
-
-
-def _beside(rivals: Sequence[Ranked]) -> str:
+def _beside(winner: str, ranking: Sequence[Ranked]) -> str:
     """Say how the winner stands to the other candidates; nothing where it is the only one."""
+    rivals = [entry for entry in ranking if not (entry.name == winner or entry.baseline or entry.failed)]
     better = listed([entry.name for entry in rivals if entry.is_better_than_winner])
     ties = listed([entry.name for entry in rivals if entry.ties_with_winner])
     told = f" On these folds {better} is better by more than chance, and less simple." if better else ""

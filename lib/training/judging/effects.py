@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from modelbundle.contributions import Typical, contributions
+from modelbundle.contributions import Contributions, Typical, contributions
 from modelbundle.frame import records_of, records_to_frame
 from training.judging.segments import FEWEST_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sklearn.pipeline import Pipeline
 
     from modelbundle.contract import Contract
-    from modelbundle.contributions import Contributions
 
 # Enough records for a steady average, few enough for a quick picture.
 MOST_RECORDS = 300
@@ -59,8 +57,6 @@ def effect(model: Pipeline, X: pd.DataFrame, name: str, contract: Contract, seed
     categorical = name in contract.categorical
     if categorical:
         known = known[known.groupby(name)[name].transform("size") >= FEWEST_ROWS]
-    if known[name].nunique() < 2:
-        return pd.DataFrame(columns=["average", "low", "high"])
     some = known.sample(min(MOST_RECORDS, len(known)), random_state=seed)
     if some[name].nunique() < 2:
         return pd.DataFrame(columns=["average", "low", "high"])

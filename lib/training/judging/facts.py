@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -12,11 +13,9 @@ from modelbundle.digests import digest_json
 from training.config.conf import plain
 from training.judging import segments
 from training.models import constant, evaluate
-from training.models.metrics import prediction_scorer
+from training.models.metrics import Metric, prediction_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     import pandas as pd
 
     from modelbundle.contributions import Typical
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from training.judging.quoted import Quoted
     from training.models.diagnose import Curve
     from training.models.evaluate import CandidateResult
-    from training.models.metrics import Metric
 
 
 class MetricFacts(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,8 +12,6 @@ from training.finite import predict
 from training.models.evaluate import folds_of_one_repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sklearn.pipeline import Pipeline
 
     from modelbundle.contract import Contract

@@ -7,21 +7,18 @@ fits, which would tell of the procedure rather than of the model that it chose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.judging.compare import CONFIDENCE
-from training.models.metrics import prediction_scorer
+from training.models.metrics import Metric, prediction_scorer
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
-
-    from training.models.metrics import Metric
 
 RESAMPLES = 500
 
@@ -43,8 +40,8 @@ def quote(
     by their difference. With few records and heavy tails the range holds a little less often than it says.
     """
     score = prediction_scorer([metric.scorer for metric in metrics])
-    places, counts = _both(holdout), (len(holdout), others or len(holdout))
-    pool = np.vstack([places, _both(unseen)])
+    places, elsewhere = (lines[["predicted", "actual"]].to_numpy(dtype=float) for lines in (holdout, unseen))
+    pool, counts = np.vstack([places, elsewhere]), (len(holdout), others or len(holdout))
     random = np.random.default_rng(seed)
     here, pairs = score(*places.T), []
     for _ in range(RESAMPLES):
@@ -56,10 +53,6 @@ def quote(
             f"of {RESAMPLES} draws of as many records none could be scored, so no error can be quoted"
         )
     return {metric.scorer: _range(metric, here[metric.scorer], _drawn(metric, pairs)) for metric in metrics}
-
-
-def _both(lines: pd.DataFrame) -> np.ndarray:
-    return lines[["predicted", "actual"]].to_numpy(dtype=float)
 
 
 def _drawn(metric: Metric, pairs: Sequence[Sequence[dict[str, float]]]) -> np.ndarray:

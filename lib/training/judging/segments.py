@@ -1,15 +1,10 @@
 """Kinds of records, and how good the predictions are for each: by fifth of the true target, by category."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pandas as pd
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # The group of all categories that have too few rows to stand alone.
 POOLED = "rare ones together"

@@ -6,6 +6,7 @@ target as it is: a mean that went through the logarithm would be the geometric o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,6 @@ from training.models.metrics import prediction_scorer
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import pandas as pd
 
     from training.data.split import Fold

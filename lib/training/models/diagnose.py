@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,17 +14,14 @@ import pandas as pd
 
 from training.cores import CORES
 from training.finite import predict
-from training.models.evaluate import cross_validate, remembered, timed_fit
+from training.models.evaluate import Shared, cross_validate, remembered, timed_fit
 from training.models.metrics import prediction_scorer
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sklearn.pipeline import Pipeline
 
     from training.data.split import Fold
-    from training.models.evaluate import Shared
 
 # How often a feature is shuffled in each fold, to measure what it is worth there.
 SHUFFLES = 3

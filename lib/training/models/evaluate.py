@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -25,8 +26,6 @@ from training.problems import CandidateFailed
 from training.provenance import locked_environment, module_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sklearn.pipeline import Pipeline
 
     from training.data.split import Fold, Parts

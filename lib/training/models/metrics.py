@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn import config_context
@@ -14,9 +15,6 @@ from sklearn.metrics import check_scoring, cluster, get_scorer_names
 from modelbundle.amounts import amount
 from training.finite import LARGEST
 from training.problems import CandidateFailed, ConfigProblem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _SHORT = {
     "neg_root_mean_squared_error": "RMSE",

@@ -7,6 +7,7 @@ dtype="str", since read_csv takes text of digits for numbers and writes them its
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,6 @@ from sklearn.preprocessing import (
 from modelbundle.cells import TRUTHS, category
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from modelbundle.contract import Contract
     from training.config.recipe import Engineered
 

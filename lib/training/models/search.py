@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,14 @@ import numpy as np
 import optuna
 from tqdm.auto import tqdm
 
-from training.config.recipe import Range
+from training.config.recipe import Candidate, Range
 from training.models import evaluate
 from training.models.metrics import prediction_scorer
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from sklearn.pipeline import Pipeline
 
-    from training.config.recipe import Candidate
     from training.models.evaluate import Shared
 
 # A best value that lies in this share of its range from an end may be better still beyond it.

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from modelbundle.amounts import amount, between, percent, plain
+from modelbundle.amounts import amount, between, brief, percent, plain
 from training.judging.compare import listed
 from training.reporting.markup import literal
 from training.reporting.verdict import composed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import pandas as pd
 
     from modelbundle.contract import Column, Contract
@@ -176,13 +175,8 @@ def _read(column: Column) -> list[str]:
     if column.kind == "categorical":
         seen = f"{len(column.seen_categories or ())} categories"
     else:
-        seen = f"{_short(column.seen_minimum)} to {_short(column.seen_maximum)}"
+        seen = f"{brief(column.seen_minimum)} to {brief(column.seen_maximum)}"
     return [column.kind, "yes" if column.required else "no", seen, column.description]
-
-
-def _short(value: float | None) -> str:
-    """A limit with six digits, unless it is a whole number."""
-    return "" if value is None else plain(value if value == int(value) else float(f"{value:.6g}"))
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -12,6 +12,7 @@ from training.reporting.markup import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 
@@ -50,13 +51,29 @@ def new_axes(title: str, size: tuple[float, float]) -> Axes:
     return axes
 
 
+def small_axes(title: str, count: int, height: float, *, share_y: bool = True) -> list[Axes]:
+    """Begin a picture of several small ones, two in a row; height: of each, in inches."""
+    rows = -(-count // 2)
+    figure, grid = plt.subplots(rows, 2, figsize=(6.4, height * rows), sharey=share_y, squeeze=False)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
+    for unused in grid.flat[count:]:
+        unused.remove()
+    return list(grid.flat[:count])
+
+
+def briefly(axis: Axis, ticks: int | None = None) -> None:
+    """Write an axis' numbers briefly; ticks: about how many."""
+    axis.set_major_formatter(FuncFormatter(short_number))
+    if ticks:
+        axis.set_major_locator(MaxNLocator(ticks))
+
+
 def finished(axes: Axes, *, x_thousands: bool = False, y_thousands: bool = False) -> Figure:
     """End a picture; x_thousands, y_thousands: whether the ticks are amounts, written briefly."""
     if x_thousands:
-        axes.xaxis.set_major_formatter(FuncFormatter(short_number))
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        briefly(axes.xaxis, 6)
     if y_thousands:
-        axes.yaxis.set_major_formatter(FuncFormatter(short_number))
+        briefly(axes.yaxis)
     axes.figure.tight_layout()
     axes.figure.stale = False  # the notebook draws it as SVG; matplotlib would draw it for a screen too, for nobody
     return axes.figure

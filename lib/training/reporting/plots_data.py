@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from training.reporting.plots import BLUE, NARROW, ORANGE, WIDE, finished, new_axes, short_number
+from training.reporting.plots import BLUE, NARROW, ORANGE, WIDE, briefly, finished, new_axes, small_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.figure import Figure
 
     from modelbundle.contract import Contract
@@ -21,24 +18,15 @@ if TYPE_CHECKING:
 
 def numeric_features(frame: pd.DataFrame, y: pd.Series, contract: Contract) -> Figure:
     """Show the target over each numeric feature, one small picture each."""
-    names = contract.numeric
-    figure, grid = plt.subplots(
-        -(-len(names) // 2), 2, figsize=(6.4, 2.4 * -(-len(names) // 2)), sharey=True, squeeze=False
-    )
-    for axes, name in zip(grid.flat, names, strict=False):
+    title = f"How does {contract.target} change with each number? ({len(y):,} records)"
+    grid = small_axes(title, len(contract.numeric), 2.4)
+    for axes, name in zip(grid, contract.numeric, strict=True):
         axes.scatter(frame[name], y, s=5, alpha=0.4, color=BLUE, linewidths=0, rasterized=True)
         axes.set_xlabel(contract.label(name))
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(FuncFormatter(short_number))
-        axes.xaxis.set_major_formatter(FuncFormatter(short_number))
-    for axes in grid[:, 0]:
+        briefly(axes.xaxis, 4)
+    for axes in grid[::2]:
         axes.set_ylabel(contract.label(contract.target))
-    for axes in list(grid.flat)[len(names) :]:
-        axes.remove()
-    title = f"How does {contract.target} change with each number? ({len(y):,} records)"
-    figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
-    figure.tight_layout()
-    return figure
+    return finished(grid[0], y_thousands=True)
 
 
 def categories(frame: pd.DataFrame, y: pd.Series, name: str, contract: Contract, most: int = 12) -> Figure:

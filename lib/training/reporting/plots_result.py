@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from training.reporting.plots import BLUE, GREY, NARROW, ORANGE, WIDE, finished, new_axes, short_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.figure import Figure
 
     from modelbundle.contract import Contract

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogFormatter
 
 from training.config.recipe import Range
-from training.reporting.plots import BLUE, GREY, ORANGE, WIDE, finished, new_axes
+from training.reporting.plots import BLUE, GREY, ORANGE, WIDE, finished, new_axes, small_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -37,9 +35,8 @@ def progress(found: Found, metric: Metric) -> Figure:
 def slices(found: Found, space: Mapping[str, Range | list[Any]], metric: Metric) -> Figure:
     """Show the value over each parameter, one small picture each; the best trial stands out."""
     values = np.array([metric.value(score) for score in found.scores])
-    rows = -(-len(space) // 2)
-    figure, grid = plt.subplots(rows, 2, figsize=(6.4, 2.5 * rows), sharey=True, squeeze=False)
-    for axes, (name, searched) in zip(grid.flat, space.items(), strict=False):
+    grid = small_axes(f"Where does the optimum sit? ({len(values)} trials; dotted: the space's edges)", len(space), 2.5)
+    for axes, (name, searched) in zip(grid, space.items(), strict=True):
         is_range = isinstance(searched, Range)
         at = [trial[name] if is_range else searched.index(trial[name]) for trial in found.tried]
         axes.scatter(at, values, s=14, alpha=0.6, color=BLUE, linewidths=0)
@@ -49,15 +46,10 @@ def slices(found: Found, space: Mapping[str, Range | list[Any]], metric: Metric)
         else:
             axes.set_xticks(range(len(searched)), [str(choice) for choice in searched])
         axes.set_xlabel(name)
-    for axes in grid[:, 0]:
+    for axes in grid[::2]:
         axes.set_ylabel(metric.axis)
-    for axes in list(grid.flat)[len(space) :]:
-        axes.remove()
-    _leave_hopeless_ones_out(grid[0, 0], values, metric)
-    title = f"Where does the optimum sit? ({len(values)} trials; dotted: the space's edges)"
-    figure.suptitle(title, x=0.02, ha="left", fontsize=12, weight="bold")
-    figure.tight_layout()
-    return figure
+    _leave_hopeless_ones_out(grid[0], values, metric)
+    return finished(grid[0])
 
 
 def _draw_ends(axes: Axes, searched: Range) -> None:

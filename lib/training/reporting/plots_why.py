@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from modelbundle.amounts import amount, plain
-from training.reporting.plots import BLUE, GREY, ORANGE, finished, new_axes, short_number
+from training.reporting.plots import BLUE, GREY, ORANGE, briefly, finished, new_axes, small_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -44,9 +42,8 @@ def effects(lines: Mapping[str, pd.DataFrame], contract: Contract) -> Figure | N
     shown = {name: table for name, table in lines.items() if len(table)}
     if not shown:
         return None
-    rows = -(-len(shown) // 2)
-    figure, grid = plt.subplots(rows, 2, figsize=(6.4, 2.9 * rows), squeeze=False)
-    for axes, (name, table) in zip(grid.flat, shown.items(), strict=False):
+    grid = small_axes("How does the prediction change with one feature?", len(shown), 2.9, share_y=False)
+    for axes, (name, table) in zip(grid, shown.items(), strict=True):
         axes.grid(axis="both", alpha=0.15, color=GREY)
         if name in contract.categorical:
             axes.errorbar(
@@ -54,20 +51,13 @@ def effects(lines: Mapping[str, pd.DataFrame], contract: Contract) -> Figure | N
                 xerr=[table["average"] - table["low"], table["high"] - table["average"]],
             )  # fmt: skip
             axes.set(xlabel=contract.label(contract.target), ylabel=name)
-            axes.xaxis.set_major_formatter(FuncFormatter(short_number))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
         else:
             axes.fill_between(table.index, table["low"], table["high"], color=BLUE, alpha=0.2, linewidth=0)
             axes.plot(table.index, table["average"], color=ORANGE)
             axes.set(xlabel=contract.label(name), ylabel=contract.label(contract.target))
-            axes.xaxis.set_major_formatter(FuncFormatter(short_number))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.yaxis.set_major_formatter(FuncFormatter(short_number))
-    for axes in list(grid.flat)[len(shown) :]:
-        axes.remove()
-    figure.suptitle("How does the prediction change with one feature?", x=0.02, ha="left", fontsize=12, weight="bold")
-    figure.tight_layout()
-    return figure
+            briefly(axes.yaxis)
+        briefly(axes.xaxis, 4)
+    return finished(grid[0])
 
 
 def contributions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,9 @@ from IPython.display import HTML
 
 from modelbundle.amounts import amount, between
 from training.judging.predictions import worst_rows
-from training.models.metrics import describe
+from training.models.metrics import Metric, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from sklearn.pipeline import Pipeline
 
     from modelbundle.contract import Contract
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from training.judging.compare import Choice, Ranked
     from training.judging.quoted import Quoted
     from training.models.evaluate import Scored
-    from training.models.metrics import Metric
 
 
 def show(table: pd.DataFrame) -> HTML:

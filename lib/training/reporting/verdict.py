@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelbundle.amounts import amount, between, percent
@@ -10,8 +11,6 @@ from training.judging.compare import listed
 from training.reporting.markup import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from training.judging.facts import ManifestFacts
 
 

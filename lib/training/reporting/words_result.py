@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modelbundle.amounts import amount, between, percent
-from training.judging.audit import held
-from training.judging.compare import listed
+from training.judging.audit import Audited, held
+from training.judging.compare import Choice, listed
 from training.judging.segments import POOLED
 from training.reporting.markup import literal, literal_metric
 from training.reporting.verdict import composed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     import pandas as pd
 
     from modelbundle.contributions import Contributions
     from training.config.recipe import Tuning
-    from training.judging.audit import Audited
-    from training.judging.compare import Choice
     from training.judging.facts import SearchFacts
     from training.models.metrics import Metric
 
@@ -115,14 +112,11 @@ def tell_importance(importance: Mapping[str, Sequence[float]], metric: Metric) -
 def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
     """One sentence per feature on the range that its effect covers; lines: feature -> effects.effect's table."""
     unit = literal(unit)
-    effects = [f"**{literal(name)}** {between(*_ends(table), unit)}" for name, table in lines.items() if len(table)]
+    ends = {name: (table["average"].min(), table["average"].max()) for name, table in lines.items() if len(table)}
+    effects = [f"**{literal(name)}** {between(low, high, unit)}" for name, (low, high) in ends.items()]
     if not effects:
         return ""
     return f"Over their values the average prediction runs: {listed(effects)}. Shade and bars hold the middle 80 %."
-
-
-def _ends(table: pd.DataFrame) -> tuple[float, float]:
-    return float(table["average"].min()), float(table["average"].max())
 
 
 def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:

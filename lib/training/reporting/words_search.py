@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,8 +12,6 @@ from training.config.recipe import Range
 from training.reporting.markup import literal, literal_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from training.models.metrics import Metric
     from training.models.search import Found
 
