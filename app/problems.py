@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
-# Who sends little nonsense gets no long answer: the errors end there, or at so many times what was sent.
+# A list of errors is cut so that the answer stays below so many bytes, or so many times what was sent if that is more.
 SHORT_BYTES, TIMES_SENT = 64_000, 20
 
 

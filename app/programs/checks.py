@@ -118,8 +118,7 @@ def read_if_valid(
     except ValidationError:
         return None
     members = sum(map(len, found)) if isinstance(found, list) else len(found)
-    # There are more colons than members where a name is unknown, where one stands twice, of which pydantic takes the
-    # last, and where a text holds one.
+    # More colons than members: a name is unknown, or stands twice (pydantic keeps the last), or a text holds a colon.
     return found if body.count(b":") == members else None
 
 

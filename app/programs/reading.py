@@ -82,11 +82,11 @@ def json_batch(sent: Any, most: int, *, sound: bool = False) -> Batch:
 
 def batch_of(records: list[Any], most: int, **more: Any) -> Batch:
     """Take an array of at most `most` records; raises Problem 413."""
-    limit(len(records), most)
+    check_count(len(records), most)
     return Batch(records, [f"/{number}" for number in range(len(records))], **more)
 
 
-def limit(count: int, most: int) -> None:
+def check_count(count: int, most: int) -> None:
     """Raise the Problem 413 for more records than `most`."""
     if count > most:
         raise Problem(413, "Too many records", f"expected at most {most:,} records in one request; got more")
@@ -110,7 +110,7 @@ def csv_batch(body: bytes, contract: Contract, most: int, charset: str = "utf-8"
         names = known_names(contract)
         rows.insert(0, list(names if len(rows[0]) == len(names) else contract.features))
     header = _header(rows[0], contract, comma)
-    limit(len(rows) - 1, most)
+    check_count(len(rows) - 1, most)
     records, faults = [], {}
     width = max((place for place, name in enumerate(header, 1) if name), default=len(header))
     for number, row in enumerate(rows[1:]):
@@ -175,7 +175,7 @@ def lines_batch(body: bytes, contract: Contract, most: int) -> Batch:
     """Take JSON lines, of at most `most` records, each an object or an array. Raises Problem 400 or 413."""
     check_size(body, contract, most, b"\n")
     lines = [line for line in body.split(b"\n") if line.strip()]
-    limit(len(lines), most)
+    check_count(len(lines), most)
     return in_order(batch_of([read_json(line) for line in lines], most), contract)
 
 

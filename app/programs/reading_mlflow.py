@@ -5,7 +5,7 @@ from typing import Any
 
 from app.problems import Problem
 from app.programs.checks import shown
-from app.programs.reading import Batch, batch_of, limit
+from app.programs.reading import Batch, batch_of, check_count
 from modelbundle.cells import column_names
 
 MLFLOW_FORMS = ("dataframe_records", "dataframe_split", "instances", "inputs")
@@ -55,7 +55,7 @@ def _from_split(data: Any, most: int) -> list[dict[str, Any]]:
     if not (isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(columns) for row in rows)):
         detail = f"expected dataframe_split to hold data, an array of rows of {len(columns)} values"
         raise Problem(400, NO_MLFLOW, detail)
-    limit(len(rows), most)
+    check_count(len(rows), most)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -74,5 +74,5 @@ def _from_columns(data: Mapping[str, Any], name: str, most: int) -> list[dict[st
     lengths = {len(values) if isinstance(values, list) else -1 for values in data.values()}
     if len(lengths) != 1:
         raise Problem(400, NO_MLFLOW, f"expected the columns in {name} to be arrays of one length")
-    limit(max(lengths), most)
+    check_count(max(lengths), most)
     return [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]

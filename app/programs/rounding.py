@@ -18,10 +18,9 @@ def rounded(value: float) -> float:
 
 
 def shared_out(amounts: Iterable[float], difference: tuple[float, float], digits: int) -> list[int]:
-    """Round amounts to so many digits, in units of the last one, so that they add up to a difference.
+    """Round amounts so that they add up to end - start; returns whole numbers of units of the last digit.
 
-    difference: two numbers, the first of which is taken from the second; they count as they are written with so many
-    digits.
+    difference: start and end, each of which is rounded first; digits: after the point, such as 2 for cents.
     """
     start, end = (round(Fraction(value) * 10**digits) for value in difference)
     return in_whole_units([Fraction(amount) * 10**digits for amount in amounts], end - start)

@@ -66,6 +66,10 @@ class Contributions:
         """Whether every feature has an amount."""
         return all(map(math.isfinite, self.amounts.values()))
 
+    def leading(self, most: int) -> dict[str, float]:
+        """The largest amounts, whatever their sign, the largest first."""
+        return dict(sorted(self.amounts.items(), key=lambda item: -abs(item[1]))[:most])
+
 
 def contributions(
     predict: Callable[[list[Record]], Sequence[float]], records: Sequence[Mapping[str, Any]], features: Sequence[str],

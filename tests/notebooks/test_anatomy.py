@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import pytest
 
-from training.graph.graph import NOTEBOOKS
+from training.graph.graph import NOTEBOOK_NAMES
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 FIGURE = re.compile(r"\bplots(_\w+)?\.\w+\(")  # a call of lib/training/plots*.py
@@ -40,7 +40,7 @@ def parameter_cells(notebook: Any) -> list[Any]:
 
 
 def test_the_graph_knows_every_notebook():
-    assert [str(path.relative_to(FOLDER)) for path in PATHS] == [f"{name}.ipynb" for name in sorted(NOTEBOOKS)]
+    assert [str(path.relative_to(FOLDER)) for path in PATHS] == [f"{name}.ipynb" for name in sorted(NOTEBOOK_NAMES)]
 
 
 def test_it_opens_with_a_question_and_what_it_reads_and_writes(notebook: Any):

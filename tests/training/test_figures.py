@@ -102,7 +102,7 @@ ENTRIES = [
 
 
 def test_the_ranking_shows_the_best_on_top_with_the_spread_and_leaves_out_what_failed():
-    axes = first(plots_result.ranking(ENTRIES, "best", RMSE))
+    axes = first(plots_result.ranking(ENTRIES, "best", RMSE, 15))
     marks = [box.lines[0] for box in axes.containers]
     spans = [box.lines[2][0].get_segments()[0][:, 0].tolist() for box in axes.containers]
 
@@ -114,7 +114,7 @@ def test_the_ranking_shows_the_best_on_top_with_the_spread_and_leaves_out_what_f
 
 
 def test_differences_from_the_winner_show_their_intervals_and_ties_are_grey():
-    axes = first(plots_result.paired(ENTRIES, "best", RMSE))
+    axes = first(plots_result.paired(ENTRIES, "best", RMSE, 15))
     marks = [box.lines[0] for box in axes.containers]
     spans = [box.lines[2][0].get_segments()[0][:, 0].tolist() for box in axes.containers]
 
@@ -123,8 +123,8 @@ def test_differences_from_the_winner_show_their_intervals_and_ties_are_grey():
     ]  # fmt: skip
     assert spans == [[40, 70], [-5, 25]]
     assert axes.get_xlabel().startswith("worse than best by (USD)")
-    assert "(" not in first(plots_result.paired(ENTRIES, "best", R2)).get_xlabel()
-    assert plots_result.paired([ENTRIES[0], ENTRIES[3], ENTRIES[4]], "best", RMSE) is None
+    assert "(" not in first(plots_result.paired(ENTRIES, "best", R2, 15)).get_xlabel()
+    assert plots_result.paired([ENTRIES[0], ENTRIES[3], ENTRIES[4]], "best", RMSE, 15) is None
 
 
 def test_predictions_stand_over_the_truth_with_a_line_where_both_are_equal():
@@ -241,6 +241,14 @@ def test_a_search_shows_each_trial_and_the_best_so_far():
     assert axes.get_ylim() == pytest.approx((100 - 18, 280 + 36))  # nine in ten of the trials, with a margin
 
 
+def test_a_few_hopeless_trials_do_not_squeeze_the_others_where_more_is_better():
+    scores = [-50.0, *(0.5 + 0.01 * number for number in range(19))]
+    axes = first(plots_search.progress(Found([{"C": 1.0}] * 20, scores), R2))
+
+    assert axes.get_ylim()[0] > 0.4
+    assert axes.get_ylim()[1] > 0.68
+
+
 def test_the_space_is_shown_parameter_by_parameter_with_its_edges_and_the_best_trial():
     figure = plots_search.slices(FOUND, SPACE, RMSE)
     number, choice, depth = figure.axes
@@ -318,8 +326,8 @@ def test_a_predictions_parts_are_shown_with_the_record_and_the_typical_one():
 
 AMOUNTS = {
     "fold_scores": (lambda: plots_result.fold_scores([1.0], RMSE), False, True),
-    "ranking": (lambda: plots_result.ranking(ENTRIES, "best", RMSE), True, False),
-    "paired": (lambda: plots_result.paired(ENTRIES, "best", RMSE), True, False),
+    "ranking": (lambda: plots_result.ranking(ENTRIES, "best", RMSE, 15), True, False),
+    "paired": (lambda: plots_result.paired(ENTRIES, "best", RMSE, 15), True, False),
     "predicted": (lambda: plots_result.predicted_against_actual(ACTUAL, PREDICTED, CONTRACT), True, True),
     "residuals": (lambda: plots_result.residuals(ACTUAL, PREDICTED, CONTRACT), True, True),
     "error_by_group": (lambda: plots_result.error_by_group(GROUPS, "Zone", "USD"), True, False),

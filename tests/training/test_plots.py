@@ -66,8 +66,8 @@ FIGURES: dict[str, tuple[Any, list[str]]] = {
     "leverage": (lambda: plots_data.leverage({text: np.ones(2) for text in NAMES}), NAMES),
     "split": (lambda: plots_data.split_targets(Y, {"$a$": [1, 2], "b": [3]}, CONTRACT), ["$a$ (2)", LABEL]),
     "folds": (lambda: plots_result.fold_scores([1.0, 2.0], METRIC), [METRIC.axis, f"mean 1.5 {UNIT}"]),
-    "ranking": (lambda: plots_result.ranking(ENTRIES, NAMES[0], METRIC), NAMES),
-    "paired": (lambda: plots_result.paired(ENTRIES, "$w$", METRIC), ["Is $w$ really better?", *NAMES]),
+    "ranking": (lambda: plots_result.ranking(ENTRIES, NAMES[0], METRIC, 15), NAMES),
+    "paired": (lambda: plots_result.paired(ENTRIES, "$w$", METRIC, 15), ["Is $w$ really better?", *NAMES]),
     "predicted": (
         lambda: plots_result.predicted_against_actual(Y, Y, CONTRACT), [f"actual {LABEL}", f"predicted ({UNIT})"],
     ),

@@ -208,10 +208,10 @@ def _read_mapping(file: Path) -> dict[str, Any]:
     return content
 
 
-def plain(part: Any) -> Any:
+def as_json(part: Any) -> Any:
     """Turn a part of the configuration into plain JSON values, in the order of the file."""
     if isinstance(part, dict):
-        return [[key, plain(item)] for key, item in part.items()]
+        return [[key, as_json(item)] for key, item in part.items()]
     return part.model_dump(mode="json") if hasattr(part, "model_dump") else part
 
 

@@ -18,7 +18,7 @@ MODEL_CARD = "model_card"
 # configuration as people wrote it, without what an earlier search found.
 RUN = ("01_eda", "02_preprocess", "03_train", "04_compare")
 SEARCHING = ("tune", "blend", "audit")
-NOTEBOOKS = (*RUN, *SEARCHING)
+NOTEBOOK_NAMES = (*RUN, *SEARCHING)
 
 # The parts of the configuration that each notebook reads. Its session hands out these and no others, so that this
 # table cannot lie about what makes the notebook run again.
@@ -111,9 +111,9 @@ def pages(conf: Conf) -> dict[str, str]:
 
 def require_known_parameters(conf: Conf) -> None:
     """Raise ConfigProblem if the configuration sets a notebook or a parameter that does not exist."""
-    if unknown := [name for name in conf.notebooks if name not in NOTEBOOKS]:
-        raise ConfigProblem(f"notebooks: there is no notebook {unknown[0]}; there are {', '.join(NOTEBOOKS)}")
-    for notebook in NOTEBOOKS:
+    if unknown := [name for name in conf.notebooks if name not in NOTEBOOK_NAMES]:
+        raise ConfigProblem(f"notebooks: there is no notebook {unknown[0]}; there are {', '.join(NOTEBOOK_NAMES)}")
+    for notebook in NOTEBOOK_NAMES:
         own = ["conf", "inputs", "output", *(["candidate"] if notebook in ("03_train", "tune") else [])]
         given = conf.notebooks.get(notebook, {})
         require_parameters(read_notebook(notebook_path(notebook)), notebook, [*own, *given])

@@ -18,6 +18,7 @@ from IPython.display import HTML, display
 
 from modelbundle.digests import canonical_json, digest_bytes, digest_file
 from training.config.conf import load_conf
+from training.data.source import location
 from training.files import write_atomically
 from training.graph.graph import SEARCHING, node_name, parts_read
 from training.paths import from_root, to_root
@@ -102,7 +103,10 @@ def start(notebook: str, conf: str, inputs: str, output: str, candidate: str = "
     for old in folder.iterdir():
         if old.is_file() and old.name != "notebook.ipynb":
             old.unlink()
-    show_card({"Notebook": node, "Configuration": conf, "Writes to": to_root(folder), "Commit": git_commit()})
+    data = location(loaded.data)
+    digest = f"SHA-256 {digest_file(data)[:12]}" if data.is_file() else "not downloaded yet"
+    told = {"Notebook": node, "Configuration": conf, "Data": f"{to_root(data)}, {digest}"}
+    show_card(told | {"Writes to": to_root(folder), "Commit": git_commit()})
     return Session(node, parts, from_root(inputs) / loaded.name, folder)
 
 

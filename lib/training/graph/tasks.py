@@ -13,7 +13,7 @@ from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
 from modelbundle.digests import digest_file
-from training.config.conf import Conf, plain
+from training.config.conf import Conf, as_json
 from training.files import unwritable
 from training.graph.graph import (
     MODEL_CARD,
@@ -45,7 +45,7 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
     decides = {
         "code": code_digest(source),
         "parameters": values,
-        "conf": {key: plain(value) for key, value in parts_read(conf, notebook, candidate).items()},
+        "conf": {key: as_json(value) for key, value in parts_read(conf, notebook, candidate).items()},
         "environment": locked_environment(),
     }
     before = [runs_folder(conf) / other / "results.json" for other in upstream(conf, notebook)]
@@ -86,8 +86,8 @@ def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
             raise ConfigProblem(done.stdout.strip() or f"it cannot be checked:\n{done.stderr.strip()}")
 
     named = {
-        "candidates": plain(conf.candidates),
-        "engineered": plain(conf.engineered),
+        "candidates": as_json(conf.candidates),
+        "engineered": as_json(conf.engineered),
         "scorers": conf.scorers,
         "code": module_digest("training.models.check"),
         "environment": locked_environment(),

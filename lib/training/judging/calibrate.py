@@ -38,7 +38,7 @@ def calibrate(lines: pd.DataFrame, level: float, target_transform: str) -> Inter
     nearest = round(max(NEIGHBOURS, min(FEWEST / rows, 1)) * len(error))
     near = [error[np.argsort(np.abs(place - knot), kind="stable")[:nearest]] for knot in at]
     low, high = np.quantile(near, [(1 - level) / 2, (1 + level) / 2], axis=1)
-    # What is missing until the share of all errors is inside, one more record counted: the conformal part.
+    # How much wider all intervals must be to hold that share of errors, one unseen record counted: the conformal part.
     missing = np.maximum(np.interp(place, at, low) - error, error - np.interp(place, at, high))
     slack = np.quantile(missing, min(1.0, math.ceil((rows + 1) * level) / rows), method="higher")
     return Intervals(

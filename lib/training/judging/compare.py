@@ -39,6 +39,11 @@ class Ranked:
     beats_baseline: bool = False
 
     @property
+    def may_win(self) -> bool:
+        """Whether it is a candidate that could be scored."""
+        return not self.baseline and self.failed is None
+
+    @property
     def ties_with_winner(self) -> bool:
         """Whether the folds cannot tell it from the winner."""
         return self.low is not None and self.low <= 0 <= self.high
@@ -99,8 +104,8 @@ def choose(results: Mapping[str, Scored], metric: Metric, rule: str, folds: Sequ
 
     by_mean = sorted(results, key=lambda name: -scores[name].mean() if name in scores else np.inf)
     ranking = tuple(map(ranked, by_mean))
-    entries = {entry.name: entry for entry in ranking}
-    reason = f"{_why(entries[winner], entries[best], metric, rule)}.{_beside(winner, ranking)}"
+    rivals = [entry for entry in ranking if entry.may_win and entry.name != winner]
+    reason = f"{_why(ranked(winner), ranked(best), metric, rule)}.{_beside(rivals)}"
     return Choice(winner, ranking, reason)
 
 
@@ -146,9 +151,8 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), *names[-1:]] if len(names) > 1 else names)
 
 
-def _beside(winner: str, ranking: Sequence[Ranked]) -> str:
+def _beside(rivals: Sequence[Ranked]) -> str:
     """Say how the winner stands to the other candidates; nothing where it is the only one."""
-    rivals = [entry for entry in ranking if not (entry.name == winner or entry.baseline or entry.failed)]
     better = listed([entry.name for entry in rivals if entry.is_better_than_winner])
     ties = listed([entry.name for entry in rivals if entry.ties_with_winner])
     told = f" On these folds {better} is better by more than chance, and less simple." if better else ""
@@ -158,7 +162,7 @@ def _beside(winner: str, ranking: Sequence[Ranked]) -> str:
 
 
 def _why(winner: Ranked, best: Ranked, metric: Metric, rule: str) -> str:
-    if winner is not best:
+    if winner.name != best.name:
         return (
             f"{winner.name} is the simplest candidate within one standard error of the best mean {metric.label} "
             f"({metric.text(winner.mean)} against {metric.text(best.mean)} of {best.name})"

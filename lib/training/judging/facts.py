@@ -10,7 +10,7 @@ import numpy as np
 
 from modelbundle.amounts import amount
 from modelbundle.digests import digest_json
-from training.config.conf import plain
+from training.config.conf import as_json
 from training.judging import segments
 from training.models import constant, evaluate
 from training.models.metrics import Metric, prediction_scorer
@@ -121,7 +121,7 @@ def error_facts(
 
 def problem_facts(conf: Any, prepared: Prepared) -> dict[str, Any]:
     """Tell what was asked for and of which data; conf: the parts that 04_compare reads."""
-    decides = {key: plain(value) for key, value in vars(conf).items() if key not in ("name", "title")}
+    decides = {key: as_json(value) for key, value in vars(conf).items() if key not in ("name", "title")}
     described = (
         "rows", "holdout_rows", "folds", "equal_rows", "missing_cells", "left_out_columns", "target_median",
     )  # fmt: skip
@@ -142,7 +142,8 @@ def best_baseline(  # noqa: PLR0913 - each is what one section of 04_compare fou
 
     load: gives a fitted candidate by its name; the best constant needs no fit but the training rows.
     """
-    name, holdout = next(it.name for it in choice.ranking if it.baseline and it.failed is None), parts["holdout"]
+    sound = (entry.name for entry in choice.ranking if entry.baseline and entry.failed is None)
+    name, holdout = next(sound), parts["holdout"]
     if name == constant.name(metric.scorer):
         value = constant.best_constant(y.iloc[parts["training"]], metric.scorer)
         score = prediction_scorer([metric.scorer])(np.full(len(holdout), value), y.iloc[holdout].to_numpy())
@@ -153,12 +154,12 @@ def best_baseline(  # noqa: PLR0913 - each is what one section of 04_compare fou
 
 def certainty_facts(
     intervals: Intervals, typical: Typical, folds: pd.DataFrame, holdout: pd.DataFrame,
-    kept: Mapping[str, pd.DataFrame],
+    coverages: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:  # fmt: skip
     """Collect what a single prediction may be asked for, and how well its interval keeps its word.
 
-    folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records; kept: kind
-    of record -> segments.coverage's table, the fifths of the target first.
+    folds, holdout: columns row, actual, low and high, with intervals that were calibrated on other records.
+    coverages: kind of record -> segments.coverage's table, the fifths of the target first.
     """
     by = {
         kind: [
@@ -166,7 +167,7 @@ def certainty_facts(
             | {column: float(row[column]) for column in ("coverage", "mean_width")}
             for name, row in table.iterrows()
         ]
-        for kind, table in kept.items()
+        for kind, table in coverages.items()
     }
     coverage = {
         "folds": float(segments.inside(folds).mean()),

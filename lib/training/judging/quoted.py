@@ -36,8 +36,8 @@ def quote(
 
     The hold-out gives the value. The range is a bootstrap (as in Efron and Tibshirani, 1993, "An introduction to the
     bootstrap"): pairs of sets are drawn from all records, since the hold-out may lack the rare large errors that decide
-    an RMSE. Two sets are compared by the ratio of their losses; by that of what is missing to 1, for a score; or else
-    by their difference. With few records and heavy tails the range holds a little less often than it says.
+    an RMSE. A pair is compared by the ratio of its losses; for scores of at most 1, by the ratio of 1 - score;
+    otherwise by the difference. With few records and heavy tails the range holds a little less often than it says.
     """
     score = prediction_scorer([metric.scorer for metric in metrics])
     places, elsewhere = (lines[["predicted", "actual"]].to_numpy(dtype=float) for lines in (holdout, unseen))

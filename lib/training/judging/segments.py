@@ -60,7 +60,7 @@ def inside(lines: pd.DataFrame) -> pd.Series:
 
 
 def widest_apart(predictions: pd.DataFrame, X: pd.DataFrame, features: Sequence[str]) -> dict[str, pd.Series]:
-    """The groups of the categorical feature that tells most errors apart, under its name; none without such a feature.
+    """Group records by the categorical feature whose categories differ most in error: its name -> groups; may be empty.
 
     Each category counts as often as it has records, so that a few odd ones do not decide.
     predictions: columns predicted and actual, indexed by row; X: all rows; features: the categorical ones.

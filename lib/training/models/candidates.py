@@ -54,13 +54,13 @@ def build_pipeline(
         model = _estimator(name, candidate, design.seed)
     to_model = [("log", FunctionTransformer(np.log, np.exp))] if design.target_transform == "log" else []
     transformer = Pipeline([*_limits(contract), *to_model, ("standardise", StandardScaler())])
-    # unchecked: the way back is the inverse where the target keeps to its limits, as validation has seen to
+    # check_inverse=False: clipping at the limits cannot be undone, but validation lets no target outside them through
     to_target = TransformedTargetRegressor(model, transformer=transformer, check_inverse=False)
     return Pipeline([("preprocess", before), ("model", to_target)])
 
 
 def _limits(contract: Contract) -> list[tuple[str, FunctionTransformer]]:
-    """The step that does nothing on the way to the model, and on the way back cuts off what no target can be."""
+    """A step that leaves targets alone and clips predictions to the target's limits; none without limits."""
     low, high = contract.columns[contract.target].minimum, contract.columns[contract.target].maximum
     if low is None and high is None:
         return []

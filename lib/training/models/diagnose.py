@@ -67,19 +67,19 @@ def _curve_of_sizes(
     rows: list[int], groups: list[list[Fold]], scored: Callable[[Sequence[Fold]], list[float]], failed: str
 ) -> Curve:
     """The curve of the sizes that can be scored alone."""
-    kept: list[tuple[int, list[float]]] = []
+    scorable: list[tuple[int, list[float]]] = []
     for count, group in zip(rows, groups, strict=True):
         with suppress(CandidateFailed):
-            kept.append((count, scored(group)))
-    return Curve([count for count, _ in kept], [scores for _, scores in kept], failed)
+            scorable.append((count, scored(group)))
+    return Curve([count for count, _ in scorable], [scores for _, scores in scorable], failed)
 
 
 def importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> dict[str, list[float]]:
     """How much worse a pipeline scores on rows it has not seen when one feature is shuffled among them.
 
     Permutation importance (Breiman, 2001, "Random forests", Machine Learning 45) on each fold of the first repeat.
-    Returns feature -> one loss of the score per fold; above zero: the feature helps. Empty where it cannot be told: a
-    record that was put together by shuffling may be one that the pipeline cannot predict, or the scorer not score.
+    Returns feature -> one loss of the score per fold; above zero: the feature helps. Empty if a
+    shuffled record cannot be predicted or scored.
     """
     try:
         losses = remembered(_importance, pipeline, shared.first_repeat(), scorer, seed)
@@ -98,12 +98,12 @@ def _importance(pipeline: Pipeline, shared: Shared, scorer: str, seed: int) -> d
         orders = np.concatenate([random.permutation(len(unseen)) for _ in range(SHUFFLES)])
         # All shuffles of a feature at once: a pipeline takes about as long to begin as to predict a fold.
         copies = pd.concat([unseen] * SHUFFLES, ignore_index=True)
-        kept, losses = score(predict(fitted, unseen), truth)[scorer], []
+        unshuffled, losses = score(predict(fitted, unseen), truth)[scorer], []
         for name in X.columns:
             shuffled = copies.copy()
             shuffled[name] = unseen[name].array.take(orders)
             predicted = np.split(predict(fitted, shuffled), SHUFFLES)
-            losses.append(kept - float(np.mean([score(each, truth)[scorer] for each in predicted])))
+            losses.append(unshuffled - float(np.mean([score(each, truth)[scorer] for each in predicted])))
         return losses
 
     done = joblib.Parallel(n_jobs=CORES, prefer="threads")(joblib.delayed(one_fold)(fold) for fold in shared.folds)

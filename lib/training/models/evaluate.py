@@ -170,7 +170,7 @@ def timed_fit(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series) -> tuple[Pipeli
 
 @dataclass(frozen=True, repr=False)
 class _Asked:
-    """A call to remember. joblib writes down each argument's repr; that of a pipeline takes longer than many fits."""
+    """A call. joblib would write down the repr of each argument, which takes longer for a pipeline than many fits."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]

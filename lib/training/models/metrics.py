@@ -94,8 +94,8 @@ def prediction_scorer(scorers: Iterable[str]) -> Callable[[np.ndarray, np.ndarra
 
     def scored(predicted: np.ndarray, actual: np.ndarray) -> dict[str, float]:
         try:
-            # What comes of it is looked at below. A scorer's parameters are its own, and checking them takes a quarter
-            # of the time of a score, of which the range of the quoted error takes thousands.
+            # Bad scores are refused below, so numpy need not warn. Without a check of the scorer's parameters a score
+            # takes a quarter less, and the range of the quoted error takes thousands of scores.
             with np.errstate(all="ignore"), config_context(skip_parameter_validation=True, assume_finite=True):
                 scores = {name: float(value) for name, value in score(_Answers(), predicted, actual).items()}
         except ValueError as error:

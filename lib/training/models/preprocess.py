@@ -1,8 +1,8 @@
 """The preprocessing variants: from any written form of a record to the numbers that a model takes.
 
 Stock scikit-learn and pandas pieces alone, so that the pickle needs none of our code. They are fitted inside each
-fold. Each variant takes the canonical frame and the frame as pd.read_csv makes it alike; there text columns want
-dtype="str", since read_csv takes text of digits for numbers and writes them its own way.
+fold. Each variant accepts the canonical frame, and a frame from pd.read_csv: read text columns there as dtype="str",
+since read_csv would turn 060 into 60.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from modelbundle.contract import Contract
     from training.config.recipe import Engineered
 
-# What cells.category does, for what read_csv makes of a column: 60 with gaps is 60.0, TRUE is True. No two of a kind's
-# expressions match one text.
+# The same as cells.category, as regular expressions, for columns that read_csv has changed: 60 beside gaps is 60.0,
+# TRUE is True. At most one expression of a kind matches a text.
 SPELLINGS = {
     "whole": {r"^\s*[+-]?0+(?:\.0*)?\s*$": "0", r"^\s*\+?(-?)0*([1-9][0-9]*)(?:\.0*)?\s*$": r"\1\2"},
     "truth": {

@@ -129,13 +129,13 @@ def try_each(
 def blend_scores(
     predicted: Mapping[str, Sequence[Sequence[float]]], shared: Shared, scorer: str, *, log: bool, most: int
 ) -> dict[tuple[str, ...], float]:
-    """Score every blend of two to `most` members, best first: names -> mean score over the folds; without such as fail.
+    """Score every blend of two to `most` members: names -> mean score over the folds, best first.
 
     A name may stand several times, and then counts as often: ensemble selection with replacement (Caruana and others,
     2004, "Ensemble selection from libraries of models", ICML 21), of which all results are tried.
 
     predicted: per candidate and fold, the predictions for the fold's score rows; log: whether they are averaged on the
-    logarithm, as the blend does.
+    logarithm, as the blend does. A blend that cannot be scored is left out.
     """
     score = _blend_scorer(predicted, shared, scorer, log=log)
     sets = [

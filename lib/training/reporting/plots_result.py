@@ -31,23 +31,23 @@ def fold_scores(values: Sequence[float], metric: Metric) -> Figure:
     return finished(axes, y_thousands=True)
 
 
-def ranking(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure:
+def ranking(entries: Sequence[Ranked], winner: str, metric: Metric, folds: int) -> Figure:
     """Show each candidate's mean over the folds, with the spread between folds."""
     shown = [entry for entry in entries if entry.failed is None][::-1]
     axes = new_axes(f"Which candidate has the best {metric.label}?", (5.6, 1.2 + 0.4 * len(shown)))
     for entry in shown:
         colour = ORANGE if entry.name == winner else GREY if entry.baseline else BLUE
         axes.errorbar(entry.mean, entry.name, xerr=entry.spread, fmt="o", color=colour, capsize=4, markersize=7)
-    axes.set(xlabel=f"{metric.axis}: mean and standard deviation over folds", ylim=(-0.5, len(shown) - 0.5))
+    axes.set(xlabel=f"{metric.axis}: mean and standard deviation over {folds} folds", ylim=(-0.5, len(shown) - 0.5))
     return finished(axes, x_thousands=True)
 
 
-def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure | None:
+def paired(entries: Sequence[Ranked], winner: str, metric: Metric, folds: int) -> Figure | None:
     """Show how much worse each other candidate is on the same folds, with the corrected 95 % interval.
 
     None if no other one could be scored.
     """
-    shown = [entry for entry in entries if entry.failed is None and entry.name != winner and not entry.baseline][::-1]
+    shown = [entry for entry in entries if entry.may_win and entry.name != winner][::-1]
     if not shown:
         return None
     axes = new_axes(f"Is {winner} really better?", (5.6, 1.3 + 0.4 * len(shown)))
@@ -57,7 +57,8 @@ def paired(entries: Sequence[Ranked], winner: str, metric: Metric) -> Figure | N
         axes.errorbar(entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7)
     axes.axvline(0, color=ORANGE, linewidth=1)
     unit = f" ({metric.unit})" if metric.unit else ""
-    axes.set(xlabel=f"worse than {winner} by{unit}; grey crosses zero: a tie", ylim=(-0.5, len(shown) - 0.5))
+    axes.set_xlabel(f"worse than {winner} by{unit} on {folds} folds; grey crosses zero: a tie")
+    axes.set_ylim(-0.5, len(shown) - 0.5)
     return finished(axes, x_thousands=True)
 
 
@@ -133,7 +134,7 @@ def learning_curve(rows: Sequence[int], values: Sequence[Sequence[float]], name:
     axes = new_axes("Would more data help?", WIDE)
     for count, folds in zip(rows, values, strict=True):
         axes.plot([count] * len(folds), folds, "o", color=BLUE, alpha=0.4, markersize=4)
-    axes.plot(rows, [np.mean(folds) for folds in values], "-o", color=ORANGE, label="mean over folds")
+    axes.plot(rows, [np.mean(folds) for folds in values], "-o", color=ORANGE, label=f"mean over {len(values[0])} folds")
     axes.set(xlabel=f"rows that {name} was fitted on", ylabel=metric.axis)
     axes.legend()
     return finished(axes, x_thousands=True, y_thousands=True)

@@ -63,9 +63,10 @@ def _draw_ends(axes: Axes, searched: Range) -> None:
 
 def _leave_hopeless_ones_out(axes: Axes, values: np.ndarray, metric: Metric) -> None:
     """A few hopeless trials would squeeze the rest into a line."""
-    low, high = np.nanmin(values), np.nanquantile(values, 0.9)
-    if metric.lower_is_better and high > low:
-        axes.set_ylim(low - 0.1 * (high - low), high + 0.2 * (high - low))
+    shares, room = ([0, 0.9], [-0.1, 0.2]) if metric.lower_is_better else ([0.1, 1], [-0.2, 0.1])
+    ends = np.nanquantile(values, shares)
+    if ends[1] > ends[0]:
+        axes.set_ylim(*(ends + np.array(room) * np.diff(ends)))
 
 
 def mattered(found: Found) -> Figure:

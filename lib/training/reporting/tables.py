@@ -161,8 +161,7 @@ def reasons_table(
     """What moved the prediction for each of the worst cases away from the typical one, the largest part first."""
     rows = []
     for each in explained:
-        leading = sorted(each.amounts, key=lambda name: -abs(each.amounts[name]))[:most]
-        parts = ", ".join(f"{name} {amount(each.amounts[name], signed=True)}" for name in leading)
+        parts = ", ".join(f"{name} {amount(adds, signed=True)}" for name, adds in each.leading(most).items())
         rows.append([amount(each.typical), amount(each.prediction), parts])
     unit = f" ({contract.unit})" if contract.unit else ""
     return pd.DataFrame(rows, columns=["typical", "predicted", f"moved most by{unit}"], index=worst.index)
@@ -189,16 +188,8 @@ def terminal_lines(table: pd.DataFrame) -> list[str]:
     """Write a table for a terminal: the first and the last column to the left, the numbers to the right."""
     rows = [[*map(str, row)] for row in (table.reset_index().columns, *table.reset_index().to_numpy())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)),
-                row[-1],
-            ]
-        )
-        for row in rows
-    ]
+    cells = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]] for row in rows]
+    return ["  ".join(row) for row in cells]
 
 
 def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:

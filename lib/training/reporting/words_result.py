@@ -69,20 +69,20 @@ def tell_residuals(predictions: pd.DataFrame, unit: str) -> str:
     )
 
 
-def tell_coverage(kept: Mapping[str, pd.DataFrame], folds: float, holdout: float, level: float) -> str:
+def tell_coverage(coverages: Mapping[str, pd.DataFrame], folds: float, holdout: float, level: float) -> str:
     """One sentence on the intervals over all records, and one on the group where they hold fewest.
 
-    kept: kind of group -> segments.coverage's table; folds, holdout: shares inside, 0-1.
+    coverages: kind of group -> segments.coverage's table; folds, holdout: shares inside, 0-1.
     """
     kind, group, share, rows = min(
         (
             (kind, group, row["coverage"], row["rows"])
-            for kind, table in kept.items()
+            for kind, table in coverages.items()
             for group, row in table.drop(index=POOLED, errors="ignore").iterrows()
         ),
         key=lambda item: item[2],
     )
-    records = next(iter(kept.values()))["rows"].sum()
+    records = next(iter(coverages.values()))["rows"].sum()
     fewest = round(level / (1 - level), 9)  # 0.9 / (1 - 0.9) is a little more than 9
     few = f" {records:,.0f} records are too few to promise that much." if records < fewest else ""
     return (
@@ -121,8 +121,7 @@ def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
 
 def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
     """One sentence on what made the prediction for the worst case; table: as outcome.worst_cases makes it."""
-    leading = sorted(explained.amounts, key=lambda name: -abs(explained.amounts[name]))[:2]
-    added = listed([f"{name} {amount(explained.amounts[name], unit, signed=True)}" for name in leading])
+    added = listed([f"{name} {amount(adds, unit, signed=True)}" for name, adds in explained.leading(2).items()])
     return (
         f"For {literal(table.index.name)} **{literal(table.index[0])}** moved most, from the typical record's "
         f"{amount(explained.typical, literal(unit))}: {literal(added)}. "
