@@ -1,6 +1,6 @@
 """Plans, one of each kind: arrays answer as the fitted pipeline does, alone and in a batch, compiled and by numpy.
 
-tests/training/test_planning.py tries more models and more records.
+tests/training/bundle/test_planning.py tries more models and more records.
 """
 
 from __future__ import annotations

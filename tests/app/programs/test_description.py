@@ -1,6 +1,6 @@
 """The description of the interface, for a small bundle: what it says is what the app does.
 
-tests/app/test_openapi.py lets schemathesis try the real one.
+tests/app/programs/test_openapi.py lets schemathesis try the real one.
 """
 
 from __future__ import annotations

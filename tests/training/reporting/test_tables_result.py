@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from modelbundle.contributions import Contributions
-from tests.training.test_predictions import contract, houses
+from tests.training.judging.test_predictions import contract, houses
 from training.judging.compare import Choice, Ranked
 from training.judging.predictions import worst_rows
 from training.models.metrics import describe

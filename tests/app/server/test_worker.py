@@ -20,7 +20,7 @@ from app import create_app
 from app.server import connection, worker
 from app.server.worker import Worker
 from app.settings import Settings
-from tests.app.test_connection import ALLOWED, REFUSED, next_answer, whole
+from tests.app.server.test_connection import ALLOWED, REFUSED, next_answer, whole
 from tests.helpers.asking import JSON, ask, connected, head, rest_of, wait_for
 from tests.helpers.registry import RECORD, add, point
 

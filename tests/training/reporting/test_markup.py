@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.contributions import Contributions
 from tests.helpers.texts import TEXTS, Page, seen
-from tests.training.test_verdict import facts
+from tests.training.reporting.test_verdict import facts
 from training.config.recipe import Range
 from training.graph import render
 from training.models.metrics import Metric
