@@ -49,9 +49,9 @@ def _from_split(data: Any, most: int) -> list[dict[str, Any]]:
     if not (isinstance(data, dict) and set(data) <= {"columns", "data", "index"}):
         detail = f"expected dataframe_split to hold columns, data and index alone; got {shown(data)}"
         raise Problem(400, NO_MLFLOW, detail)
-    columns, rows = _columns(data), data.get("data")
     if not isinstance(index := data.get("index", []), list):
         raise Problem(400, NO_MLFLOW, f"expected the index of dataframe_split to be an array; got {shown(index)}")
+    columns, rows = _columns(data), data.get("data")
     if not (isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(columns) for row in rows)):
         detail = f"expected dataframe_split to hold data, an array of rows of {len(columns)} values"
         raise Problem(400, NO_MLFLOW, detail)

@@ -23,8 +23,9 @@ def percent(share: float) -> str:
 
 
 def brief(value: float) -> str:
-    """Write what was seen in data as `plain` does, with six digits unless it is a whole number."""
-    return plain(value if float(value).is_integer() else float(f"{value:.6g}"))
+    """Write what was seen in data as `plain` does, with fewer digits unless it is a whole number."""
+    digits = 10 if abs(value) >= 10_000 else 6
+    return plain(value if float(value).is_integer() else float(f"{value:.{digits}g}"))
 
 
 def plain(value: float) -> str:

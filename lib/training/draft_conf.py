@@ -34,10 +34,12 @@ def draft(path: Path, target: str, identifier: str | None, read: Read) -> str:
     Hard limits get slack of the column's own width on each side. Raises DataProblem.
     """
     texts = read_csv(path, read)
-    if lacking := [name for name in (target, identifier) if name and name not in texts]:
+    asked = [target, *([identifier] if identifier else [])]
+    if lacking := [name for name in asked if name not in texts]:
         raise DataProblem(f"{path} has no column {lacking[0]!r}; it has {', '.join(texts.columns)}")
     numbers = cell_reader(Column(kind="numeric"), read.missing, read.decimal, read.thousands or "")
-    values = pd.Series(read_column(texts[target], numbers), dtype="object").dropna()
+    cells = texts[target][~texts[target].str.strip().str.fullmatch(INFINITE)]
+    values = pd.Series(read_column(cells, numbers), dtype="object").dropna()
     if values[~values.isin([math.inf, -math.inf])].nunique() < 2:
         raise DataProblem(f"{path}: the target {target!r} is the same in every row, so nothing can be learned from it")
     columns, remarks = _columns(texts, target, identifier or _guess_identifier(texts, target), read, numbers)
@@ -201,9 +203,9 @@ def main() -> int:
     parser.add_argument("--identifier", help="the column that names a row (default: a unique one called id)")
     parser.add_argument("--sep", default=",", help="what separates the cells (default: comma)")
     options = parser.parse_args()
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale: it becomes a file
+    sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale: it becomes a file
     asked = (options.csv, options.target, options.identifier, Read(sep=options.sep))
-    return status_of("make contract", lambda: print(draft(*asked), end=""))
+    return status_of("make contract", lambda: print(draft(*asked), end=""), "backslashreplace")
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("url", help="where the newer data are: a CSV")
     parser.add_argument("--sha256", default="", help="digest that the file must have (default: any)")
     options = parser.parse_args(arguments)
-    return status_of("make fetch", lambda: _fetch(options.conf, _source(options.url, options.sha256)))
+    return status_of("make fetch", lambda: _fetch(options))
 
 
-def _fetch(conf: str, source: Download) -> None:
-    local = from_root(load_conf(conf).data.path)
+def _fetch(options: argparse.Namespace) -> None:
+    local = from_root(load_conf(options.conf).data.path)
+    source = _source(options.url, options.sha256)
     kept_file(source).unlink(missing_ok=True)  # the same address may hold newer data by now
     part = local.with_name(f"{local.name}.part")
     shutil.copyfile(download(source), part)

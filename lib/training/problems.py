@@ -24,10 +24,9 @@ class RunProblem(Problem):
     """The run cannot start or cannot publish."""
 
 
-def status_of(command: str, act: Callable[[], int | None]) -> int:
-    """Do what a command of make does; returns the exit status. A Problem becomes a line on the standard error."""
-    if sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")  # a terminal may lack a letter or a sign
+def status_of(command: str, act: Callable[[], int | None], errors: str | None = "replace") -> int:
+    """Do what a command does; returns its status. A Problem becomes one line. errors: for signs a terminal lacks."""
+    sys.stdout.reconfigure(errors=errors)
     try:
         return act() or 0
     except Problem as problem:

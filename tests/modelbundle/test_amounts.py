@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from modelbundle.amounts import amount, between, percent, plain
+from modelbundle.amounts import amount, between, brief, percent, plain
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1872, "1872"), (215_245.0, "215,245"), (12_345_678_901, "12,345,678,901"), (1_234_567.891, "1,234,567.891"),
+        (1 / 3, "0.333333"), (1234.56789, "1234.57"), (float("nan"), "nan"), (float("inf"), "inf"),
+    ],
+)  # fmt: skip
+def test_what_was_seen_is_written_with_the_digits_that_people_read(value: float, text: str):
+    assert brief(value) == text
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FLOORS = {
     "modelbundle": [("",), ("plan",)],
     "app": [("",), ("watching",), ("server", "programs"), ("people", "standing")],
 }
-# They begin something: they import what they need, and nobody imports them.
+# They begin something: they import what they need, and nobody in their package imports them.
 VERBS = {
     "training.run", "training.fetch", "training.report", "training.draft_conf",
     "modelbundle.bundle", "app", "app.gunicorn_conf",

@@ -195,7 +195,10 @@ def test_an_infinite_cell_does_not_stop_the_draft(tmp_path: Path):
     ("csv", "target", "message"),
     [
         (SMALL, "cost", "has no column 'cost'; it has code, area, zone, note, price"),
+        (SMALL, "", "has no column ''; it has code"),
         ("area,price\n1,5\n2,5\n", "price", "price"),
+        ("area,price\n1,5\n2,inf\n3,5\n", "price", "the target 'price' is the same in every row"),
+        ("area,price\n1,5\n2,1e999\n3,5\n", "price", "the target 'price' is the same in every row"),
         ("", "price", "is empty"),
         (
             "area,zone,price\n1,a,5\n1,a,6\n1,a,7\n",

@@ -6,6 +6,7 @@ many: the same, but for the last bits, and up to ten times as slow.
 
 import math
 from array import array
+from collections.abc import Callable, Mapping
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -17,8 +18,6 @@ try:
     from modelbundle.plan import compiled
 except ImportError:  # there was no compiler where this was installed
     compiled = None
-
-from collections.abc import Callable, Mapping
 
 # What overflows is infinite, as it is for the pickle, and numpy says nothing of it: who asks looks at what comes out.
 quietly = np.errstate(over="ignore", invalid="ignore")

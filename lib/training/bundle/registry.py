@@ -28,7 +28,7 @@ def require_own(registry: Path, name: str) -> None:
 
 def main() -> int:
     """Print where a configuration's bundles are published; returns the exit status."""
-    return status_of("make", lambda: print(from_root(load_conf(sys.argv[1]).registry)))
+    return status_of("make", lambda: print(from_root(load_conf(sys.argv[1]).registry)), errors=None)
 
 
 if __name__ == "__main__":

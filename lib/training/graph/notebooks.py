@@ -59,9 +59,10 @@ def parameters(notebook: Mapping[str, Any], name: str) -> set[str]:
     if len(cells) != 1:
         raise RunProblem(f"notebook {name} has {len(cells)} cells tagged {PARAMETERS}; it needs exactly one")
     try:
-        nodes = ast.walk(ast.parse(cells[0]["source"]))
+        statements = ast.parse(cells[0]["source"]).body
     except SyntaxError as error:
         raise RunProblem(f"notebook {name}: its {PARAMETERS} cell is not Python: {error}") from None
+    nodes = [node for statement in statements for node in ast.iter_child_nodes(statement)]
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 

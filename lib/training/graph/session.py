@@ -93,7 +93,7 @@ def start(notebook: str, conf: str, inputs: str, output: str, candidate: str = "
     """Begin a notebook: read the configuration, make an empty output folder and show the run card.
 
     notebook: its name, such as 02_preprocess; conf, inputs, output: as in its parameters cell.
-    Raises ConfigProblem.
+    Raises ConfigProblem, and DataProblem where there are no data.
     """
     loaded = load_conf(conf, tuned=notebook not in SEARCHING)
     parts = SimpleNamespace(**parts_read(loaded, notebook, candidate))

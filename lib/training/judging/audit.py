@@ -90,7 +90,6 @@ def record(audits: Sequence[Audited], shown: Sequence[Metric]) -> dict[str, Any]
 
 def _search(conf: Any, shared: Shared, trials: int, scorer: str) -> dict[str, Candidate]:
     """The candidates with the parameters that a search finds on these folds, and the blends with its members."""
-
     design, found = _design(conf), {}
     for name, candidate in conf.candidates.items():
         if candidate.search:

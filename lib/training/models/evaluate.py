@@ -53,7 +53,7 @@ class Shared:
 class Validated:
     """What a pipeline did on the folds.
 
-    scores: scorer -> one per fold (greater is better); predicted: per fold, in the target's unit.
+    scores: scorer -> one per fold (greater is better); predicted, fit_seconds: per fold.
     """
 
     scores: dict[str, list[float]] = field(default_factory=dict)

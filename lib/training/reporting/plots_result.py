@@ -57,7 +57,7 @@ def paired(entries: Sequence[Ranked], winner: str, metric: Metric, folds: int) -
         axes.errorbar(entry.difference, entry.name, xerr=error, fmt="o", color=colour, capsize=4, markersize=7)
     axes.axvline(0, color=ORANGE, linewidth=1)
     unit = f" ({metric.unit})" if metric.unit else ""
-    axes.set_xlabel(f"worse than {winner} by{unit} on {folds} folds; grey crosses zero: a tie")
+    axes.set_xlabel(f"worse than {winner} by{unit}, {folds} folds; grey crosses zero: a tie")
     axes.set_ylim(-0.5, len(shown) - 0.5)
     return finished(axes, x_thousands=True)
 

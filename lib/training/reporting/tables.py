@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,19 +13,17 @@ import pandas as pd
 from IPython.display import HTML
 
 from modelbundle.amounts import amount, between
-from training.judging.predictions import worst_rows
-from training.models.metrics import Metric, describe
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from modelbundle.contract import Contract
     from modelbundle.contributions import Contributions
-    from training.config.recipe import Tuning
     from training.judging.audit import Audited
     from training.judging.compare import Choice, Ranked
     from training.judging.quoted import Quoted
     from training.models.evaluate import Scored
+    from training.models.metrics import Metric
 
 
 def show(table: pd.DataFrame) -> HTML:
@@ -139,10 +137,9 @@ def quoted_table(quoted: Quoted, scores: Mapping[str, Sequence[float]], metrics:
     return pd.DataFrame(rows, columns=columns).set_index("metric")
 
 
-def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, most: int) -> pd.DataFrame:
-    """The records with the largest errors and their features, the largest first."""
+def worst_cases(predictions: pd.DataFrame, table: pd.DataFrame, contract: Contract, rows: pd.Index) -> pd.DataFrame:
+    """The records with the largest errors and their features; rows: of predictions.worst_rows."""
     error = predictions["predicted"] - predictions["actual"]
-    rows = worst_rows(predictions, most)
     money = pd.DataFrame(
         {
             f"actual ({contract.unit})" if contract.unit else "actual": predictions.loc[rows, "actual"].map(amount),
@@ -190,25 +187,3 @@ def terminal_lines(table: pd.DataFrame) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     cells = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]] for row in rows]
     return ["  ".join(row) for row in cells]
-
-
-def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
-    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow.
-
-    among: names of the candidates that there are.
-    """
-    metric = describe(tuning.scorer, "")
-    rows = [
-        [
-            name,
-            search.trials,
-            "failed" if search.before is None else metric.text(metric.value(search.before)),
-            metric.text(metric.value(search.after)),
-            f"{next(iter(search.mattered))} ({next(iter(search.mattered.values())):.0%})" if search.mattered else "",
-            ", ".join(search.at_edge) or "none",
-        ]
-        for name, search in tuning.candidates.items()
-        if name in among
-    ]
-    columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
-    return pd.DataFrame(rows, columns=columns).set_index("candidate")

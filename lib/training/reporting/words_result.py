@@ -6,21 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from modelbundle.amounts import amount, between, percent
-from training.judging.audit import Audited, held
 from training.judging.compare import Choice, listed
 from training.judging.segments import POOLED
+from training.models.metrics import Metric, describe
 from training.reporting.markup import literal, literal_metric
 from training.reporting.verdict import composed_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from modelbundle.contributions import Contributions
     from training.config.recipe import Tuning
+    from training.judging.audit import Audited
     from training.judging.facts import SearchFacts
-    from training.models.metrics import Metric
 
 
 def tell_failure(reason: str | None) -> str:
@@ -120,7 +119,7 @@ def tell_effects(lines: Mapping[str, pd.DataFrame], unit: str) -> str:
 
 
 def tell_worst(table: pd.DataFrame, explained: Contributions, unit: str) -> str:
-    """One sentence on what made the prediction for the worst case; table: as outcome.worst_cases makes it."""
+    """One sentence on what made the prediction for the worst case; table: of tables.worst_cases."""
     added = listed([f"{name} {amount(adds, unit, signed=True)}" for name, adds in explained.leading(2).items()])
     return (
         f"For {literal(table.index.name)} **{literal(table.index[0])}** moved most, from the typical record's "
@@ -148,11 +147,12 @@ def tell_learning(rows: Sequence[int], values: Sequence[Sequence[float]], metric
 def tell_audits(audits: Sequence[Audited], shown: Sequence[Metric]) -> str:
     """One sentence on how often the range held, and one on whether the quoted error, the first metric's, flatters."""
     first, *others = shown
+    held = {metric.scorer: sum(each.holds(metric.scorer) for each in audits) for metric in shown}
     unused = np.mean([each.unused[first.scorer] for each in audits])
     apart = unused / np.mean([each.quoted[first.scorer]["value"] for each in audits]) - 1
-    beside = ", ".join(f"{metric.label} {held(audits, metric.scorer)}" for metric in others)
+    beside = ", ".join(f"{metric.label} {held[metric.scorer]}" for metric in others)
     return (
-        f"By {first.label} the quoted range held the error on the unused records in **{held(audits, first.scorer)} of "
+        f"By {first.label} the quoted range held the error on the unused records in **{held[first.scorer]} of "
         f"{len(audits)}** re-splits{f' ({beside})' if beside else ''}. On average that error was {abs(apart):.1%} "
         f"{'below' if apart < 0 else 'above'} the quoted one."
     )
@@ -178,3 +178,25 @@ def tell_tuning(tuning: Tuning | None, searched: SearchFacts | None, among: Iter
             " **The search saw other rows than those that train now**, perhaps some of the hold-out: run it again."
         )
     return sentences
+
+
+def tuning_table(tuning: Tuning, among: Iterable[str]) -> pd.DataFrame:
+    """One row per candidate that was searched: what it gained, what mattered, and whether a range was too narrow.
+
+    among: names of the candidates that there are.
+    """
+    metric = describe(tuning.scorer, "")
+    rows = [
+        [
+            name,
+            search.trials,
+            "failed" if search.before is None else metric.text(metric.value(search.before)),
+            metric.text(metric.value(search.after)),
+            f"{next(iter(search.mattered))} ({next(iter(search.mattered.values())):.0%})" if search.mattered else "",
+            ", ".join(search.at_edge) or "none",
+        ]
+        for name, search in tuning.candidates.items()
+        if name in among
+    ]
+    columns = ["candidate", "tried", f"{metric.label} before", "after", "mattered most", "at the edge"]
+    return pd.DataFrame(rows, columns=columns).set_index("candidate")

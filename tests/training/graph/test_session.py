@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelbundle.digests import digest_bytes
+from tests.conftest import ROOT
 from training.config.conf import load_conf
 from training.graph import session
 from training.graph.session import Session
@@ -113,6 +114,8 @@ def test_a_session_begins_with_an_empty_folder_and_its_parts_of_the_configuratio
     assert (begun.node, begun.inputs, begun.folder) == ("03_train-svr", tmp_path / "in/smoke", folder)
     assert begun.conf.candidate == load_conf(SMOKE).candidates["svr"]
     assert not hasattr(begun.conf, "title"), "not among the parts that 03_train reads"
+    data = load_conf(SMOKE).data.path
+    assert f"{data}, SHA-256 {digest_bytes((ROOT / data).read_bytes())[:12]}" in shown[0]
     for told in ("03_train-svr", SMOKE, "c0mm1t", "scikit-learn", "pandas", "numpy", "Python"):
         assert told in shown[0]
 

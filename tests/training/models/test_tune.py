@@ -14,7 +14,7 @@ from training.models.evaluate import Shared
 from training.models.metrics import describe
 from training.models.search import Found, best_blend, blend_scores, search_parameters, summary, try_each
 from training.problems import CandidateFailed
-from training.reporting.tables import tuning_table
+from training.reporting.words_result import tuning_table
 from training.reporting.words_search import tell_search
 
 if TYPE_CHECKING:

@@ -110,6 +110,7 @@ def test_the_ranking_shows_the_best_on_top_with_the_spread_and_leaves_out_what_f
     assert [mark.get_xdata()[0] for mark in marks] == [200, 150, 110, 100]
     assert [mark.get_color() for mark in marks] == [GREY, BLUE, BLUE, ORANGE]
     assert spans == [[160, 240], [120, 180], [90, 130], [90, 110]]
+    assert axes.get_xlabel() == "RMSE (USD): mean and standard deviation over 15 folds"
     assert axes.get_ylim() == (-0.5, 3.5)
 
 
@@ -122,7 +123,7 @@ def test_differences_from_the_winner_show_their_intervals_and_ties_are_grey():
         ("far", 50, BLUE), ("close", 10, GREY)
     ]  # fmt: skip
     assert spans == [[40, 70], [-5, 25]]
-    assert axes.get_xlabel().startswith("worse than best by (USD)")
+    assert axes.get_xlabel() == "worse than best by (USD), 15 folds; grey crosses zero: a tie"
     assert "(" not in first(plots_result.paired(ENTRIES, "best", R2, 15)).get_xlabel()
     assert plots_result.paired([ENTRIES[0], ENTRIES[3], ENTRIES[4]], "best", RMSE, 15) is None
 
@@ -189,6 +190,7 @@ def test_a_learning_curve_shows_every_fold_and_the_mean():
 
     assert lines(axes) == [([100, 100], [5, 7]), ([200, 200], [3, 4]), ([100, 200], [6, 3.5])]
     assert axes.get_xlabel() == "rows that svr was fitted on"
+    assert axes.get_legend_handles_labels()[1] == ["mean over 2 folds"]
 
 
 def test_each_number_has_a_small_picture_of_its_own():

@@ -87,7 +87,7 @@ def test_in_a_terminal_names_stand_to_the_left_and_numbers_to_the_right():
 
 def test_the_worst_cases_are_the_largest_errors_in_either_direction():
     predictions = pd.DataFrame({"predicted": [1000.0, 500.0, 250.0], "actual": [900.0, 800.0, 251.0]}, index=[2, 0, 3])
-    worst = tables.worst_cases(predictions, houses(), contract(), 2)
+    worst = tables.worst_cases(predictions, houses(), contract(), worst_rows(predictions, 2))
 
     assert list(worst_rows(predictions, 2)) == [0, 2]
     assert worst.index.name == "Id"
@@ -100,7 +100,7 @@ def test_the_worst_cases_are_the_largest_errors_in_either_direction():
 
 def test_without_an_identifier_the_worst_cases_are_named_by_their_line_in_the_table():
     predictions = pd.DataFrame({"predicted": [3.0, 1.0], "actual": [1.0, 1.0]}, index=[2, 0])
-    worst = tables.worst_cases(predictions, houses(), contract(identifier=False, unit=""), 1)
+    worst = tables.worst_cases(predictions, houses(), contract(identifier=False, unit=""), worst_rows(predictions, 1))
 
     assert worst.index.name == "row"
     assert list(worst.index) == [3]

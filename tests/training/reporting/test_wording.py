@@ -13,7 +13,7 @@ from training.judging.compare import Choice
 from training.judging.segments import POOLED
 from training.models.metrics import describe
 from training.models.search import Found
-from training.reporting import tables, words_result, words_search
+from training.reporting import words_result, words_search
 
 RMSE, R2 = describe("neg_root_mean_squared_error", "USD"), describe("r2", "USD")
 
@@ -228,7 +228,7 @@ def test_a_search_is_told_with_its_edges_and_whether_on_these_rows():
 
 
 def test_the_table_of_a_search_has_a_row_for_each_candidate_that_there_still_is():
-    table = tables.tuning_table(TUNING, ["svr", "ridge"])
+    table = words_result.tuning_table(TUNING, ["svr", "ridge"])
 
     assert table.loc["svr"].tolist() == [40, "300", "200", "C (80%)", "C"]
     assert table.loc["ridge"].tolist() == [20, "250", "240", "", "none"]
