@@ -72,6 +72,7 @@ def test_every_committed_file_of_a_copied_folder_reaches_the_build():
         "data/downloads/house_prices.csv",
         "lib/training/__pycache__/run.pyc",
         "notebooks/.ipynb_checkpoints/01_eda.ipynb",
+        "notebooks/.ruff_cache/0.17.6/1",
         "tests/conftest.py",
     ],
 )
