@@ -27,8 +27,6 @@ from training.config.recipe import Candidate
 from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
