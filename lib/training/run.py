@@ -174,7 +174,7 @@ def _text(path: Path) -> str | None:
 def summary(conf: Conf) -> str:
     """Tell the outcome of the last run: the ranking, the winner and why, and where bundle and report are."""
     results = json.loads((graph.runs_folder(conf) / "04_compare" / "results.json").read_bytes())
-    version = digest_file(graph.runs_folder(conf) / "04_compare" / "bundle" / "manifest.json")
+    version = digest_file(graph.runs_folder(conf) / "05_publish" / "bundle" / "manifest.json")
     lines = ["", results["warning"]] if results["warning"] else []
     lines += ["", f"{conf.title}: ranking, mean over the folds", *(f"  {line}" for line in results["ranking_lines"])]
     lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]

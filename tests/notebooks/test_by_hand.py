@@ -35,16 +35,16 @@ def test_nbval_finds_every_notebook_running(project: Project):
     for path in (project.folder / "notebooks").glob("*.ipynb"):
         parameters = SMOKE | few.get(path.stem, {})
         papermill.iorw.write_ipynb(parameterize_notebook(load_notebook_node(str(path)), parameters), str(path))
-    published, runs = state(project.folder / "runs/smoke/models"), state(project.folder / "runs/smoke/04_compare")
+    published, runs = state(project.folder / "runs/smoke/models"), state(project.folder / "runs/smoke/05_publish")
     done = project.python("-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "notebooks")
 
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
     assert {path.name for path in (project.folder / "scratch/smoke").iterdir()} == {
-        *("01_eda", "02_preprocess", "03_train-svr", "04_compare", "tune-svr", "audit")
+        *("01_eda", "02_preprocess", "03_train-svr", "04_compare", "05_publish", "tune-svr", "audit")
     }
     assert state(project.folder / "runs/smoke/models") == published
-    assert state(project.folder / "runs/smoke/04_compare") == runs
+    assert state(project.folder / "runs/smoke/05_publish") == runs
 
 
 @pytest.mark.parametrize(

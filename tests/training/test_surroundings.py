@@ -64,7 +64,7 @@ def test_personal_settings_a_narrow_terminal_and_a_strict_umask_change_nothing(
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""
-    assert b"? 04_compare" in done.stdout
+    assert b"? 05_publish" in done.stdout
     assert project.version() == smoke.version()
     assert (project.folder / "reports/smoke/report.html").read_bytes() == page
     recorded = [path.relative_to(smoke.folder) for path in smoke.folder.glob("runs/smoke/*/results.json")]

@@ -29,10 +29,12 @@ RESULTS = {
 
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch, **results: Any) -> list[str]:
     monkeypatch.setattr(graph, "ROOT", folder)
-    bundle = folder / "runs" / "smoke" / "04_compare" / "bundle"
+    bundle = folder / "runs" / "smoke" / "05_publish" / "bundle"
     bundle.mkdir(parents=True)
     (bundle / "manifest.json").write_bytes(b"{}")
-    (bundle.parent / "results.json").write_text(json.dumps(RESULTS | results))
+    compared = folder / "runs" / "smoke" / "04_compare"
+    compared.mkdir()
+    (compared / "results.json").write_text(json.dumps(RESULTS | results))
     return run.summary(load_conf("conf/smoke.yaml")).splitlines()
 
 

@@ -13,10 +13,9 @@ from training.problems import ConfigProblem
 if TYPE_CHECKING:
     from training.config.conf import Conf
 
-MODEL_CARD = "model_card"
 # Those that make run executes; and those of make tune and make audit, which search for themselves and so read the
 # configuration as people wrote it, without what an earlier search found.
-RUN = ("01_eda", "02_preprocess", "03_train", "04_compare")
+RUN = ("01_eda", "02_preprocess", "03_train", "04_compare", "05_publish")
 SEARCHING = ("tune", "blend", "audit")
 NOTEBOOK_NAMES = (*RUN, *SEARCHING)
 
@@ -33,6 +32,7 @@ READS = {
         *("name", "title", "data", "contract", "engineered", "target_transform", "scorers", "seed"),
         *("candidates", "metric", "rule", "interval_level", "tuning", "learning_curve"),
     ),
+    "05_publish": ("data", "contract"),
 }
 
 
@@ -59,6 +59,7 @@ def nodes(conf: Conf) -> Iterator[tuple[str, str]]:
         yield "03_train", candidate
     yield "01_eda", ""
     yield "04_compare", ""
+    yield "05_publish", ""
 
 
 def searches(conf: Conf) -> Iterator[tuple[str, str]]:
@@ -77,6 +78,7 @@ def upstream(conf: Conf, notebook: str) -> list[str]:
     after = {
         "03_train": ["02_preprocess"],
         "04_compare": ["02_preprocess", *candidates],
+        "05_publish": ["04_compare", *candidates],
         "tune": ["02_preprocess"],
         "blend": ["02_preprocess", *tuned],
     }
@@ -100,13 +102,14 @@ def reports_folder(conf: Conf) -> Path:
 
 def report_file(node: str) -> str:
     """A node's page below the reports folder: the comparison is the front page, the others lie one level down."""
-    return "report.html" if node == "04_compare" else f"report/{node}.html"
+    named = {"04_compare": "report.html", "05_publish": "report/model_card.html"}
+    return named.get(node, f"report/{node}.html")
 
 
 def pages(conf: Conf) -> dict[str, str]:
     """The reports of a run, node -> file below the reports folder, in the order of their common head."""
     candidates = [node_name("03_train", candidate) for candidate in conf.candidates]
-    return {node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, MODEL_CARD)}
+    return {node: report_file(node) for node in ("04_compare", "01_eda", "02_preprocess", *candidates, "05_publish")}
 
 
 def require_known_parameters(conf: Conf) -> None:

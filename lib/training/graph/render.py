@@ -26,7 +26,7 @@ LABELS = {
     "01_eda": "Data",
     "02_preprocess": "Preprocessing",
     "04_compare": "Result",
-    "model_card": "Model card",
+    "05_publish": "Model card",
     "blend": "Search of blends",
     "audit": "Audit",
 }
@@ -46,15 +46,6 @@ def render_notebook(  # noqa: PLR0913 - what is shown, and where
     source = nbformat.read(notebook_path(notebook), as_version=4)
     ran = nbformat.read(executed, as_version=4)
     write_atomically(page, _page(_joined(source, ran), title, node, pages))
-
-
-def render_markdown(source: Path, page: Path, title: str, node: str, pages: Mapping[str, str]) -> None:
-    """Render a Markdown file, such as the model card, as a page among the reports."""
-    load("nbformat")
-    import nbformat
-
-    cell = nbformat.v4.new_markdown_cell(for_page(source.read_text(encoding="utf-8")))
-    write_atomically(page, _page(nbformat.v4.new_notebook(cells=[cell]), title, node, pages))
 
 
 def _joined(source: Any, ran: Any) -> Any:

@@ -16,7 +16,6 @@ from modelbundle.digests import digest_file
 from training.config.conf import Conf, as_json
 from training.files import unwritable
 from training.graph.graph import (
-    MODEL_CARD,
     node_name,
     pages,
     parts_read,
@@ -97,33 +96,25 @@ def check_task(conf: Conf, conf_path: str) -> dict[str, Any]:
 
 def report_task(conf: Conf, node: str) -> dict[str, Any]:
     """Describe the rendering of one page: it shows today's prose around the last execution's outputs."""
-    from training.graph.render import LOOK, TEMPLATES, render_markdown, render_notebook
+    from training.graph.render import LOOK, TEMPLATES, render_notebook
 
-    page = reports_folder(conf) / report_file(node)
+    page, notebook = reports_folder(conf) / report_file(node), node.partition("-")[0]
+    executed = runs_folder(conf) / node / "notebook.ipynb"
     looks = [LOOK, *sorted(path for path in TEMPLATES.rglob("*") if path.is_file())]
     listed = pages(conf) | {node: report_file(node)}  # the page of a search is listed on itself alone
-    common = [page, conf.title, node, listed]
     shown = {
         "title": conf.title,
         "pages": listed,
         "code": module_digest("training.graph.render"),
         "templates": {to_root(path): digest_file(path) for path in looks},
         "environment": locked_environment(),
+        "source": shown_digest(read_notebook(notebook_path(notebook))),
     }
-    if node == MODEL_CARD:
-        made = runs_folder(conf) / "04_compare" / f"{MODEL_CARD}.md"
-        action = _action(render_markdown, made, *common)
-    else:
-        made = runs_folder(conf) / node / "notebook.ipynb"
-        notebook = node.partition("-")[0]
-        shown["source"] = shown_digest(read_notebook(notebook_path(notebook)))
-        action = _action(render_notebook, notebook, made, *common)
     return _task(
         "report" if node in pages(conf) else "audit" if node == "audit" else "search",
-        action,
+        _action(render_notebook, notebook, executed, page, conf.title, node, listed),
         name=node,
-        file_dep=_names(made),
-        task_dep=["notebook:04_compare"] if node == MODEL_CARD else [],
+        file_dep=_names(executed),
         targets=_names(page),
         uptodate=[config_changed(shown)],
     )
@@ -139,11 +130,11 @@ def tuned_task(conf: Conf, conf_path: str) -> dict[str, Any]:
 
 
 def publish_task(conf: Conf) -> dict[str, Any]:
-    """Describe the publishing of the bundle that 04_compare drafted, with the rendered reports."""
+    """Describe the publishing of the bundle that 05_publish drafted, with the rendered reports."""
     from training.bundle.publish import is_published, publish
     from training.bundle.registry import require_own
 
-    draft = runs_folder(conf) / "04_compare"
+    draft = runs_folder(conf) / "05_publish"
     registry = from_root(conf.registry)
     return _task(
         "publish",

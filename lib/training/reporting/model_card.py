@@ -11,22 +11,18 @@ from training.reporting.markup import literal
 from training.reporting.verdict import composed_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from modelbundle.contract import Column, Contract
     from training.judging.facts import ManifestFacts
 
 
-def model_card(facts: ManifestFacts, contract: Contract, errors: Mapping[str, pd.DataFrame], verdict: str) -> str:
-    """Write the card in Markdown.
+def model_card(facts: ManifestFacts, contract: Contract, errors: Mapping[str, Mapping[str, float]]) -> str:
+    """Write the card in Markdown, as it stands below the verdict.
 
-    facts: the manifest's; contract: with the seen ranges; errors: kind of record -> segments.median_error's table;
-    verdict: of the report.
+    facts: the manifest's; contract: with the seen ranges; errors: kind of record -> group -> median error, in the
+    target's unit.
     """
     return "\n\n".join(
         [
-            f"# Model card: {literal(facts['title'])}",
-            verdict,
             *_purpose(facts, contract),
             *_data(facts, contract),
             *_choice(facts),
@@ -111,7 +107,7 @@ def _choice(facts: ManifestFacts) -> list[str]:
     ]
 
 
-def _errors(facts: ManifestFacts, contract: Contract, errors: Mapping[str, pd.DataFrame]) -> list[str]:
+def _errors(facts: ManifestFacts, contract: Contract, errors: Mapping[str, Mapping[str, float]]) -> list[str]:
     quoted = [
         [
             metric["label"],
@@ -128,14 +124,14 @@ def _errors(facts: ManifestFacts, contract: Contract, errors: Mapping[str, pd.Da
                 [
                     each["group"],
                     f"{each['rows']:,}",
-                    amount(float(table.loc[each["group"], "median_error"])),
+                    amount(medians[each["group"]]),
                     percent(round(each["coverage"], 2)),
                     amount(each["mean_width"]),
                 ]
                 for each in facts["coverage"]["by"][kind]
             ),
         )
-        for kind, table in errors.items()
+        for kind, medians in errors.items()
     ]
     return [
         "## How wrong it is, and for whom",

@@ -29,6 +29,7 @@ def test_the_most_complex_candidates_begin_first(smoke: Conf):
         *[("03_train", name) for name in reversed(SMALL)],
         ("01_eda", ""),
         ("04_compare", ""),
+        ("05_publish", ""),
     ]
 
 
@@ -82,6 +83,7 @@ def test_each_notebook_waits_for_those_whose_results_it_reads(conf: Conf, smoke:
     )
     assert graph.upstream(smoke, "03_train") == graph.upstream(smoke, "tune") == ["02_preprocess"]
     assert graph.upstream(smoke, "04_compare") == ["02_preprocess", *trained]
+    assert graph.upstream(smoke, "05_publish") == ["04_compare", *trained]
     assert graph.upstream(conf, "blend") == ["02_preprocess", *tuned]
 
 
@@ -91,7 +93,7 @@ def test_the_comparison_is_the_front_page_and_the_others_lie_one_level_down(smok
         "01_eda": "report/01_eda.html",
         "02_preprocess": "report/02_preprocess.html",
         **{f"03_train-{name}": f"report/03_train-{name}.html" for name in SMALL},
-        "model_card": "report/model_card.html",
+        "05_publish": "report/model_card.html",
     }
 
 
@@ -105,7 +107,10 @@ def test_a_problem_has_folders_of_its_own(smoke: Conf):
 @pytest.mark.parametrize(
     ("notebooks", "message"),
     [
-        ({"05_x": {}}, "there is no notebook 05_x; there are 01_eda, 02_preprocess, 03_train, 04_compare, tune"),
+        (
+            {"05_x": {}},
+            "there is no notebook 05_x; there are 01_eda, 02_preprocess, 03_train, 04_compare, 05_publish, tune",
+        ),
         ({"01_eda": {"odd_rows": 3}}, "01_eda has no parameter odd_rows; did you mean odd_rows_shown"),
         ({"03_train": {"candidate": "svr"}}, "notebooks.03_train: the run itself sets candidate; remove it"),
         ({"01_eda": {"output": "x"}}, "notebooks.01_eda: the run itself sets output; remove it"),

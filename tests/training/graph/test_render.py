@@ -19,7 +19,7 @@ PAGES = {
     "01_eda": "report/01_eda.html",
     "03_train-svr": "report/03_train-svr.html",
     "tune-svr": "report/tune-svr.html",
-    "model_card": "report/model_card.html",
+    "05_publish": "report/model_card.html",
 }
 
 

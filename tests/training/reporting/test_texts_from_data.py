@@ -104,7 +104,7 @@ def pages(odd: Project) -> dict[str, Page]:
 @pytest.fixture(scope="module")
 def client(odd: Project, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     """The app with the drafted bundle, which the failed candidate keeps from being published."""
-    models, draft = tmp_path_factory.mktemp("models"), odd.folder / "runs/odd/04_compare/bundle"
+    models, draft = tmp_path_factory.mktemp("models"), odd.folder / "runs/odd/05_publish/bundle"
     version = digest_file(draft / "manifest.json")
     shutil.copytree(draft, models / version)
     shutil.copytree(odd.folder / "reports/odd", models / version / "reports")
