@@ -86,7 +86,7 @@ def test_the_job_does_the_same_there_whatever_the_user_has_set(checkout: Path, s
 
     # Timings stand apart, so that equal work leaves equal files, and equal files are one version.
     recorded = sorted(smoke.folder.glob("runs/smoke/*/results.json"))
-    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
+    assert len(recorded) == 8  # data, preprocessing, four candidates, comparison, bundle
     for path in recorded:
         again = checkout / path.relative_to(smoke.folder)
         assert json.loads(again.read_bytes()) == json.loads(path.read_bytes()), path.parent.name

@@ -68,7 +68,7 @@ def test_personal_settings_a_narrow_terminal_and_a_strict_umask_change_nothing(
     assert project.version() == smoke.version()
     assert (project.folder / "reports/smoke/report.html").read_bytes() == page
     recorded = [path.relative_to(smoke.folder) for path in smoke.folder.glob("runs/smoke/*/results.json")]
-    assert len(recorded) == 7  # data, preprocessing, four candidates, the comparison
+    assert len(recorded) == 8  # data, preprocessing, four candidates, comparison, bundle
     for path in recorded:  # timings stand apart, so that equal work leaves equal files
         assert (project.folder / path).read_bytes() == (smoke.folder / path).read_bytes(), path
 
@@ -155,7 +155,7 @@ def test_a_damaged_memory_costs_a_rerun_in_which_nothing_that_threads_share_is_c
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "runs/smoke/.doit.json is damaged" in done.stderr
-    assert done.stdout.count("✓ 0") == 7  # data, preprocessing, four candidates, the comparison
+    assert done.stdout.count("✓ 0") == 8  # data, preprocessing, four candidates, comparison, bundle
     assert project.version() == smoke.version()
     assert {path.name for path in (project.folder / "runs/smoke/models").iterdir()} == {"current", smoke.version()}
 
