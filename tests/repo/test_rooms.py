@@ -11,10 +11,11 @@ import pytest
 from tests.conftest import ROOT
 from training import provenance
 
-PACKAGES = {"training": ROOT / "lib/training", "modelbundle": ROOT / "lib/modelbundle", "app": ROOT / "app"}
+PACKAGES = {name: ROOT / "lib" / name for name in ("training", "registry", "modelbundle")} | {"app": ROOT / "app"}
 # Each floor's rooms may import those of the floors below it; "" is the ground, what lies beside the rooms.
 FLOORS = {
     "training": [("",), ("config",), ("data",), ("models",), ("judging",), ("reporting", "bundle"), ("graph",)],
+    "registry": [("",)],
     "modelbundle": [("",), ("plan",)],
     "app": [("",), ("watching",), ("server", "programs"), ("people", "standing")],
 }
