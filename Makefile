@@ -172,9 +172,9 @@ summary: delivery-env ## print the ranking in Markdown: make summary (BEFORE=mod
 	@$(DELIVERY)/python -m delivery.summary $${BEFORE:+--before="$$BEFORE"} $${LOG:+--log="$$LOG"}
 
 lock: env ## compile requirements/*.in into locks with hashes, after a change or to upgrade (UPGRADE=--upgrade)
-	@for name in dev pipeline app uv delivery policy; do \
+	@for name in dev pipeline app uv delivery puller policy; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--custom-compile-command 'make lock' $(UPGRADE) $$(case $$name in pipeline|app|uv) echo -c requirements/dev.txt;; esac) \
+			--custom-compile-command 'make lock' $(UPGRADE) $$(case $$name in pipeline|app|uv) echo -c requirements/dev.txt;; puller) echo -c requirements/delivery.txt;; esac) \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove what runs made: results, reports, scratch, remembered fits; the bundles stay
