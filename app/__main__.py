@@ -28,7 +28,7 @@ def main() -> int:
         print(f"make serve: {error}", file=sys.stderr)
         return 1
     try:
-        current_folder(settings.models, settings.model_version)
+        current_folder(settings.models, settings.model_version, settings.channel)
     except BundleProblem as problem:
         print(f"make serve: {problem}. Started all the same; the answer is 503 until there is one", file=sys.stderr)
     for library in ("OMP", "OPENBLAS", "MKL"):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from registry.records import CHANNEL
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -21,14 +23,18 @@ class Settings(BaseModel):
     # without the namespace pydantic would warn of model_version
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    models: Path = Field(ROOT / "models", description="folder with the bundles and the file `current`")
-    model_version: str = Field("", description="serve this version and no other, whatever `current` says")
+    models: Path = Field(ROOT / "models", description="folder with the bundles and the channels")
+    channel: str = Field("local", description="the channel whose promotions are followed")
+    model_version: str = Field("", description="serve this version and no other, whatever the channel says")
+    public_keys: str = Field(
+        "", description="files, by commas, of the public keys (PEM) that must have signed a promotion that is followed"
+    )
     release: str = Field("", description="what was deployed, such as the image's digest; /readyz tells it")
     max_records: int = Field(10_000, ge=1, le=1_000_000, description="most records in one request")
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1000, le=2**30, description="largest body of a request")
     request_seconds: int = Field(60, ge=1, le=3600, description="longest time to read and answer one request")
     follow_seconds: float = Field(
-        1, ge=0.05, le=3600, allow_inf_nan=False, description="time between two looks at what `current` names"
+        1, ge=0.05, le=3600, allow_inf_nan=False, description="time between two looks at the channel"
     )
     trusted_proxies: str = Field(
         "",
@@ -41,6 +47,18 @@ class Settings(BaseModel):
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(0, ge=0, le=512, description="worker processes; 0 for one a processor")
     threads: int = Field(1, ge=1, le=512, description="threads of a worker that compute what is large")
+
+    @field_validator("channel")
+    @classmethod
+    def _is_a_channel(cls, text: str) -> str:
+        if not re.fullmatch(CHANNEL, text):
+            raise ValueError("a channel's name, such as production: small letters, digits and -, a letter first")
+        return text
+
+    @property
+    def key_files(self) -> list[Path]:
+        """The files of the public keys."""
+        return [Path(file) for file in listed(self.public_keys)]
 
     @field_validator("trusted_proxies")
     @classmethod

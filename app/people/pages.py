@@ -209,6 +209,7 @@ def _facts(serving: Service) -> dict[str, Any]:
         "title": manifest.get("title", manifest["name"]),
         "winner": manifest.get("winner", ""),
         "version": serving.bundle.version,
+        "record": serving.record,
         "errors": [
             f"{metric['label']} {amount(metric['holdout'], metric['unit'])}"
             for metric in manifest.get("metrics", {}).values()

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from modelbundle.contract import Contract
+    from registry import records as promotions
 
 
 @dataclass(frozen=True)
 class Service:
     """A verified bundle, the type of its records, and those that they are read with, alone and in an array.
 
-    usual: whether training saw such a value, for each feature.
+    usual: whether training saw such a value, for each feature. record: the promotion that put the bundle into service;
+    None for a pinned version, and in a folder without channels.
     documents: /openapi.json as it was made, by the most records of a request. It goes when the bundle goes.
     """
 
@@ -32,6 +34,7 @@ class Service:
     records: TypeAdapter[Record]
     reading: tuple[TypeAdapter[Record], TypeAdapter[list[Record]]]
     usual: dict[str, Callable[[Any], bool]]
+    record: promotions.Record | None = None
     documents: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -40,10 +43,11 @@ class Service:
         return self.bundle.contract
 
 
-def load_service(models: Path, version: str = "") -> Service:
-    """Load the registry's current bundle, or the version that is pinned. Raises BundleProblem."""
+def load_service(models: Path, version: str = "", record: promotions.Record | None = None) -> Service:
+    """Load the registry's current bundle, or the version that is named. Raises BundleProblem."""
     bundle = load_bundle(current_folder(models, version))
-    return Service(bundle, record_type(bundle.contract), reading_types(bundle.contract), usual_values(bundle.contract))
+    contract = bundle.contract
+    return Service(bundle, record_type(contract), reading_types(contract), usual_values(contract), record)
 
 
 def service() -> Service:

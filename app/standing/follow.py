@@ -10,13 +10,17 @@ import mmap
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.programs.service import Service, load_service
+from app.standing import naming
+from app.standing.naming import Choice
 from app.watching import access, counting, metrics
-from modelbundle.bundle import PLAN, VERIFIED_FILES, Bundle, BundleProblem
+from modelbundle.bundle import Bundle, BundleProblem, bundle_folder
+from registry.problems import RegistryProblem
+from registry.records import Record
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,6 +39,7 @@ class Following:
 
     seen, tried: how the registry looked when it was read last, and when that was, on the monotonic clock.
     refused: the version that it names and the reason why that is not served; empty if it is.
+    records: of the channel, as far as they were read. highest: number of the newest that any worker has read.
     last_good: the version that a worker began to serve last, in memory that all of them share; problem: its name, which
     the first bundle sets for as long as the server runs.
     """
@@ -43,6 +48,8 @@ class Following:
     seen: Any = None
     tried: float = 0.0
     refused: dict[str, str] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    highest: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 8))
     last_good: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, VERSION_LENGTH))
     problem: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, NAME_BYTES))
 
@@ -65,28 +72,49 @@ def look(app: Flask) -> None:
     """Look at the registry once, and read it if it has changed since it was read last, or was refused a while ago."""
     following = app.extensions["following"]
     due = following.refused and time.monotonic() - following.tried >= RETRY_SECONDS
-    if due or _seen(following.settings) != following.seen:
+    if due or naming.seen(following.settings) != following.seen:
         load(app)
-    metrics.tell_behind(bool(following.refused))  # not in load: the parent loads too, and serves nobody
+    behind = bool(following.refused or naming.pulled(following.settings).get("reason"))
+    metrics.tell_behind(behind)  # not in load: the parent loads too, and serves nobody
     if reason := counting.news():
         access.log_event("no metrics", reason=reason)
 
 
 def load(app: Flask) -> None:
-    """Serve the version that the registry names; where that fails in any way, keep what is served and tell why."""
-    following, served = app.extensions["following"], app.extensions["service"]
-    settings, begun = following.settings, time.monotonic()
-    following.seen, following.tried = _seen(settings), begun
-    named = _named(settings)
+    """Serve the version that the registry names; where that fails in any way, keep what is served and tell why.
+
+    A server that serves nothing yet, or an older record's version, takes the last good one of the channel's history.
+    """
+    following = app.extensions["following"]
+    following.seen, following.tried = naming.seen(following.settings), time.monotonic()
+    refused: dict[str, str] = {}
     try:
-        if served is None or served.bundle.version != named:
-            _serve(app, load_service(settings.models, settings.model_version), begun)
-        following.refused = {}
+        for choice in naming.choices(following, app.extensions["service"]):
+            found = _try(app, choice)
+            refused = refused or found
+            if not found:
+                break
+    except RegistryProblem as problem:
+        refused = {"version": "", "reason": str(problem)}
+    news = refused.get("reason") != following.refused.get("reason")
+    following.refused = refused
+    if refused:
+        _tell_refused(app, refused["reason"], news=news)
+
+
+def _try(app: Flask, choice: Choice) -> dict[str, str]:
+    """Serve a version, unless it is served; tells which was refused and why, and nothing where it is served now."""
+    settings, served, begun = app.extensions["following"].settings, app.extensions["service"], time.monotonic()
+    try:
+        naming.require_trusted(settings, choice.record)
+        if served is None or served.bundle.version != choice.version:
+            named = choice.version if choice.record else settings.model_version
+            _serve(app, load_service(settings.models, named, choice.record), begun)
+        elif choice.record:
+            app.extensions["service"] = replace(served, record=choice.record)
     except (Exception, SystemExit) as error:  # a bundle's code may raise anything, and would end the thread with it
-        reason = _reason(error, settings.models / named)
-        news = reason != following.refused.get("reason")
-        following.refused = {"version": named, "reason": reason}
-        _tell_refused(app, reason, news=news)
+        return {"version": choice.version, "reason": _reason(error, bundle_folder(settings.models, choice.version))}
+    return {}
 
 
 def _serve(app: Flask, service: Service, begun: float) -> None:
@@ -138,36 +166,11 @@ def _join_the_others(app: Flask) -> None:
     if not following.refused or not good or (served and served.bundle.version == good):
         return
     try:
-        _serve(app, load_service(following.settings.models, good), begun)
+        record = next((it for it in reversed(following.records) if it.version == good), None)
+        _serve(app, load_service(following.settings.models, good, record), begun)
     except (Exception, SystemExit) as error:
-        _tell_refused(app, _reason(error, following.settings.models / good), news=True)
+        _tell_refused(app, _reason(error, bundle_folder(following.settings.models, good)), news=True)
 
 
 def _reason(error: BaseException, folder: Path) -> str:
-    return str(error) if isinstance(error, BundleProblem) else f"{folder} cannot be loaded: {error!r}"
-
-
-def _named(settings: Settings) -> str:
-    """The version to serve, as far as one can tell without reading a bundle; "" if there is none."""
-    if settings.model_version:
-        return settings.model_version
-    try:
-        with (settings.models / "current").open(encoding="utf-8", errors="replace") as pointer:
-            return pointer.read(100).strip()  # garbage may be long
-    except OSError:
-        return ""
-
-
-def _seen(settings: Settings) -> Any:
-    """How the registry looks from outside: it changes when another version is named, and when one is mended."""
-    named = _named(settings)
-    paths = [settings.models / named / name for name in ("manifest.json", *VERIFIED_FILES, PLAN)]
-    return named, [_mark(path) for path in (settings.models / "current", *paths)]
-
-
-def _mark(path: Path) -> Any:
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a name that can be no file's
-        return str(error)
-    return found.st_ino, found.st_ctime_ns
+    return str(error) if isinstance(error, BundleProblem | RegistryProblem) else f"{folder} cannot be loaded: {error!r}"

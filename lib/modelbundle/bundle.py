@@ -85,16 +85,23 @@ def installed_versions() -> dict[str, str]:
     return {"python": f"{major}.{minor}"} | {name: metadata.version(name) for name in LIBRARIES}
 
 
-def current_folder(registry: Path, version: str = "") -> Path:
-    """Find the bundle of a version, or the one that the registry's `current` file names, if no version is given.
+def bundle_folder(registry: Path, version: str) -> Path:
+    """Where a registry keeps a version: below bundles/, or, in one of the old layout, directly in it."""
+    old, new = registry / version, registry / "bundles" / version
+    return new if new.is_dir() or ((registry / "bundles").is_dir() and not old.is_dir()) else old
 
+
+def current_folder(registry: Path, version: str = "", channel: str = "local") -> Path:
+    """Find the bundle of a version, or the one that the channel's `current` file names, if no version is given.
+
+    A registry of the old layout has no channels, and one file `current`.
     Raises BundleProblem if there is none.
     """
     if version:
-        if not _is_version(version) or not (registry / version).is_dir():
+        if not _is_version(version) or not bundle_folder(registry, version).is_dir():
             raise BundleProblem(f"version {version[:80]!r} is asked for, but {registry} holds no bundle of that name")
-        return registry / version
-    pointer = registry / "current"
+        return bundle_folder(registry, version)
+    pointer = (registry / "channels" / channel if (registry / "channels").is_dir() else registry) / "current"
     try:
         version = pointer.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
@@ -103,9 +110,10 @@ def current_folder(registry: Path, version: str = "") -> Path:
         raise BundleProblem(f"{pointer} cannot be read: {error.strerror}") from error
     if not _is_version(version):
         raise BundleProblem(f"{pointer} should hold a version of 64 hexadecimal digits; found {version[:80]!r}")
-    if not (registry / version).is_dir():
-        raise BundleProblem(f"{pointer} names {version}, but {registry / version} does not exist")
-    return registry / version
+    folder = bundle_folder(registry, version)
+    if not folder.is_dir():
+        raise BundleProblem(f"{pointer} names {version}, but {folder} does not exist")
+    return folder
 
 
 def _is_version(text: str) -> bool:

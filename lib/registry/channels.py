@@ -18,7 +18,19 @@ from pydantic import ValidationError
 
 from registry.bundles import facts_of, require_same_problem
 from registry.problems import RegistryProblem
-from registry.records import CHANNEL, Record, bytes_of, digest_of, history, json_of, key_of, newer, newest, now
+from registry.records import (
+    CHANNEL,
+    Record,
+    bad_versions,
+    bytes_of,
+    digest_of,
+    history,
+    json_of,
+    key_of,
+    newer,
+    newest,
+    now,
+)
 
 if TYPE_CHECKING:
     from registry.stores import Store
@@ -192,11 +204,9 @@ def _gated(store: Store, channel: str, draft: Draft, records: list[Record], ask_
 
 def _before(store: Store, channel: str, records: list[Record]) -> str:
     """The latest version that was served before the present one, and is not bad."""
-    bad: set[str] = set()
-    for record in records:
-        bad = (bad | set(record.bad)) - ({record.version} if record.kind == "promote" else set())
     if not records:
         raise _empty(store, channel)
+    bad = bad_versions(records)
     good = [record.version for record in records if record.version not in bad | {records[-1].version}]
     if good:
         return good[-1]

@@ -6,6 +6,7 @@ The order is that of the numbers; `when` is for people, and clocks may run backw
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -125,6 +126,14 @@ def newest(store: Store, channel: str) -> Record | None:
         return None
     key = key_of(channel, numbers[-1])
     return parsed(store.read(key), f"{store}/{key}", channel, numbers[-1])
+
+
+def bad_versions(records: Iterable[Record]) -> set[str]:
+    """The versions that a rollback left and that nobody promoted since."""
+    bad: set[str] = set()
+    for record in records:
+        bad = (bad | set(record.bad)) - ({record.version} if record.kind == "promote" else set())
+    return bad
 
 
 def parsed(data: bytes, where: str, channel: str, number: int) -> Record:

@@ -15,7 +15,7 @@ import pytest
 from app import create_app
 from app.programs.service import service
 from app.settings import Settings
-from app.standing import follow
+from app.standing import follow, naming
 from app.standing.follow import Following
 from tests.helpers.registry import RECORD, REQUESTS, add, alone_it_answers, ask, damaged, point
 from tests.modelbundle.test_tampering import flip_last_byte
@@ -263,19 +263,19 @@ def test_the_thread_outlives_what_cannot_even_be_told(app: Flask, models: Path, 
     class EndOfTestError(BaseException):
         pass
 
-    seen, naps = follow._seen, iter([None, None, None])
+    seen, naps = naming.seen, iter([None, None, None])
 
     def nap(_: float) -> None:
         if next(naps, EndOfTestError) is EndOfTestError:
             raise EndOfTestError
 
     def fails_once(settings: Settings) -> Any:
-        monkeypatch.setattr(follow, "_seen", seen)
+        monkeypatch.setattr(naming, "seen", seen)
         raise MemoryError
 
     point(models, version := add(models, 1000))
     monkeypatch.setattr(follow.time, "sleep", nap)
-    monkeypatch.setattr(follow, "_seen", fails_once)
+    monkeypatch.setattr(naming, "seen", fails_once)
     with pytest.raises(EndOfTestError):
         follow._follow(app)
 
