@@ -5,7 +5,7 @@ It judges the winner as it was fitted before the refit. What it cannot find out 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,10 +84,10 @@ def decide(candidate: Side, served: Side | None, rules: Gate) -> Decision:
     return Decision(by_weight[0].verdict, [text for each in by_weight for text in each.sentences], numbers)
 
 
-def lines(decision: Decision) -> str:
-    """Write a decision for the terminal: the verdict with its first reason, then the others, a line each."""
-    first, *others = decision.reasons
-    return "\n".join([f"{WORDS[decision.decision]}: {first}", *(f"  - {text}" for text in others)])
+def lines(told: Mapping[str, Any]) -> str:
+    """Write a decision's JSON for the terminal: the verdict with its first reason, then the others, a line each."""
+    first, *others = told["reasons"]
+    return "\n".join([f"{WORDS[told['decision']]}: {first}", *(f"  - {text}" for text in others)])
 
 
 def _closed(name: str, check: Check, candidate: Side, served: Side | None, rules: Gate) -> Found:

@@ -188,7 +188,7 @@ def test_a_model_of_another_problem_is_refused():
 def test_the_heaviest_reason_stands_first_and_each_has_a_line_of_its_own():
     actual, new, _ = errors(50, 1.0, 0)
     decision = decide(side(actual, new, facts={"coverage": {"folds": 0.1, "holdout": 0.9}}), None, RULES)
-    first, *others = lines(decision).splitlines()
+    first, *others = lines(decision.as_json()).splitlines()
 
     assert first.startswith("Refuse: Of the true values, its intervals of 90 % hold 10 % in the folds (at least ")
     assert others == [f"  - {reason}" for reason in decision.reasons[1:]]
