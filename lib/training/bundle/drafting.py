@@ -15,6 +15,8 @@ from training.finite import predict
 from training.problems import CandidateFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from training.judging.facts import ManifestFacts
@@ -66,10 +68,17 @@ def _answers(pipeline: Any, records: list[dict[str, Any]], contract: Contract) -
         return [math.nan] if len(records) == 1 else [_answers(pipeline, [each], contract)[0] for each in records]
 
 
-def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: ManifestFacts) -> dict[str, bytes]:
+def draft_bundle(
+    model: bytes,
+    contract: Contract,
+    table: pd.DataFrame,
+    facts: ManifestFacts,
+    carried: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
     """Make the files of a bundle from the refitted winner.
 
-    model: its pickle; contract: with the seen ranges; facts: what else the manifest tells.
+    model: its pickle; contract: with the seen ranges; facts: what else the manifest tells; carried: files that the
+    comparison made, which the manifest vouches for too.
     Returns file name -> content, manifest.json among them.
     Raises CandidateFailed if it cannot predict the rows that it was fitted on.
     """
@@ -81,6 +90,7 @@ def draft_bundle(model: bytes, contract: Contract, table: pd.DataFrame, facts: M
         "preprocessing.pkl": pickle.dumps(pipeline["preprocess"], protocol=5),
         "golden.json": canonical_json(golden_requests(pipeline, contract, table)),
         **({PLAN: plan} if plan else {}),
+        **(carried or {}),
     }
     manifest = {
         **facts,

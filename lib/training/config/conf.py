@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from modelbundle.cells import MISSING
 from modelbundle.contract import Contract
+from training.config.gating import Gate
 from training.config.recipe import Candidate, Engineered, Strict, Tuning
 from training.config.yaml_reading import read_yaml
 from training.paths import from_root
@@ -90,6 +91,7 @@ class Conf(Strict):
     candidates: dict[str, Candidate] = Field(min_length=2)
     interval_level: float = Field(0.9, ge=0.5, le=0.99)
     tuning: Tuning | None = None
+    gate: Gate = Gate()
     learning_curve: list[float] = Field([0.2, 0.4, 0.7, 1.0])
     registry: str = "models"
     notebooks: dict[str, dict[str, str | int | float | bool]] = Field({})

@@ -105,6 +105,13 @@ def test_the_manifest_vouches_for_every_file(contract: Contract, table: pd.DataF
     assert "seen_minimum" not in manifest["contract"]["columns"]["Zone"], "what is not said is not written"
 
 
+def test_what_the_comparison_made_is_carried_and_vouched_for(fitted: Pipeline, contract: Contract, table: pd.DataFrame):
+    files = draft_bundle(pickle.dumps(fitted), contract, table, {"name": "x"}, {"evidence.npz": b"known"})
+
+    assert files["evidence.npz"] == b"known"
+    assert json.loads(files["manifest.json"])["files"]["evidence.npz"] == {"sha256": digest_bytes(b"known"), "size": 5}
+
+
 def test_the_preprocessing_alone_makes_the_numbers_that_the_model_takes(
     fitted: Pipeline, contract: Contract, table: pd.DataFrame
 ):

@@ -162,3 +162,24 @@ def test_serving_takes_for_missing_what_the_data_say_is_missing(tmp_path: Path):
 
 def test_without_the_usual_texts_for_missing_an_empty_cell_still_is(tmp_path: Path):
     assert load(tmp_path, "data: {read: {keep_default_na: false, na_values: x}}").contract.missing == ("", "x")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("gate: {margins: 0.1}", "gate.margins: unknown key; did you mean margin? allowed are margin, minimum_rows"),
+        ("gate: {margin: -0.1}", "gate.margin: Input should be greater than or equal to 0 (found -0.1)"),
+        ("gate: {margin: .nan}", "gate.margin: "),
+        ("gate: {minimum_rows: 1}", "gate.minimum_rows: Input should be greater than or equal to 2"),
+        ("gate: {least_coverage: 1.0}", "gate.least_coverage: Input should be less than 1"),
+    ],
+)
+def test_rules_of_the_gate_that_make_no_sense_are_told(tmp_path: Path, line: str, message: str):
+    assert message in complaint(tmp_path, line)
+
+
+def test_the_gate_has_rules_where_a_file_names_none(tmp_path: Path):
+    rules = load(tmp_path).gate
+
+    assert (rules.margin, rules.minimum_rows, rules.least_coverage) == (0.02, 100, None)
+    assert load(tmp_path, "gate: {margin: 0.05}").gate.margin == 0.05

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.config.conf import Conf, load_conf
+from training.config.gating import Gate
 from training.graph import graph
 from training.problems import ConfigProblem
 
@@ -61,6 +62,15 @@ def test_which_scorer_decides_is_told_to_the_comparison_and_the_audit_alone(conf
         changed = graph.parts_read(conf, notebook, candidate) != graph.parts_read(other, notebook, candidate)
         assert changed == (notebook != "03_train")
     assert graph.parts_read(conf, "04_compare")["scorers"][0] == conf.metric
+
+
+def test_no_notebook_reads_the_rules_of_the_gate(conf: Conf):
+    """So that changing them makes nothing run again."""
+    other = conf.model_copy(update={"gate": Gate(margin=0.5, minimum_rows=7, least_coverage=0.1)})
+
+    for notebook in graph.NOTEBOOK_NAMES:
+        assert "gate" not in graph.READS[notebook]
+        assert graph.parts_read(conf, notebook, "svr") == graph.parts_read(other, notebook, "svr")
 
 
 def test_only_candidates_with_a_space_are_searched_and_a_blend_after_them(conf: Conf, smoke: Conf):
