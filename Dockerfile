@@ -72,12 +72,13 @@ FROM ${BASE} AS app
 WORKDIR /srv
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=code /project/lib/modelbundle modelbundle
+COPY --from=code /project/lib/registry registry
 # chown: a copy from a stage keeps its owner, and there that is the service's own number.
 COPY --chown=0:0 --from=pipeline /project/models models
 COPY app app
 # Compiled here, since the service may not write; readable for it, whatever rights the files had in the checkout. The
 # models are so as they were published, and changing their rights would store them twice.
-RUN /opt/venv/bin/python -m compileall -q app modelbundle && chmod -R u=rwX,go=rX app modelbundle
+RUN /opt/venv/bin/python -m compileall -q app modelbundle registry && chmod -R u=rwX,go=rX app modelbundle registry
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 PORT=5000
 EXPOSE 5000

@@ -18,7 +18,7 @@ export PYTHON CONF PORT DOCKER IMAGE MARGIN SERVICE
 # Options of Python: no variable, folder or package of the user's own is read. Code that a run finds by PYTHONPATH, such
 # as a candidate's class, the app would not find: it has to be installed.
 ALONE := -I
-GOLDEN_FILE := "$${GOLDEN:-dist/models/$$(cat dist/models/current)/golden.json}"
+GOLDEN_FILE := "$${GOLDEN:-dist/models/bundles/$$(cat dist/models/channels/local/current)/golden.json}"
 # For notebooks by hand as in a run: one thread for linear algebra, so that their numbers agree to the last bit.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -101,9 +101,9 @@ image: ## run the notebooks in a container and build the image that serves; the 
 		--target artefacts --output type=local,dest=dist .
 	@DOCKER_BUILDKIT=1 $(DOCKER) build $(BUILD_OPTIONS) --build-arg CONF="$$CONF" \
 		--build-arg DATA_URL="$$DATA_URL" --build-arg DATA_SHA256="$$DATA_SHA256" \
-		--build-arg VERSION="$$(cat dist/models/current)" \
+		--build-arg VERSION="$$(cat dist/models/channels/local/current)" \
 		--build-arg DATA="$$("$$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["data"]["sha256"])' \
-			<"dist/models/$$(cat dist/models/current)/manifest.json")" \
+			<"dist/models/bundles/$$(cat dist/models/channels/local/current)/manifest.json")" \
 		--build-arg COMMIT="$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)" \
 		--tag "$$IMAGE" $(IMAGE_OPTIONS) .
 

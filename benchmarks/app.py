@@ -27,7 +27,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from modelbundle.bundle import PLAN, load_bundle
+from modelbundle.bundle import PLAN, current_folder, load_bundle
 from modelbundle.digests import canonical_json, digest_bytes
 from training.bundle.drafting import draft_bundle
 from training.paths import ROOT
@@ -68,7 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed; on Debian: apt install wrk, on a Mac: brew install wrk")
-    current = ROOT / "models" / (ROOT / "models" / "current").read_text().strip()
+    current = current_folder(ROOT / "models")
     manifest = json.loads((current / "manifest.json").read_bytes())
     with tempfile.TemporaryDirectory() as folder:
         sides = {name: (Path(folder) / name, _candidate(name)) for name in CANDIDATES}
@@ -121,7 +121,7 @@ def without_plan(registry: Path) -> Path:
     """The same registry with a bundle that has no plan, so that the pickle serves."""
     other = registry.with_name(f"{registry.name}-pickle")
     if not other.exists():
-        bundle = registry / (registry / "current").read_text()
+        bundle = current_folder(registry)
         files = {path.name: path.read_bytes() for path in bundle.iterdir()}
         manifest = json.loads(files["manifest.json"])
         del files[PLAN], manifest["files"][PLAN]
@@ -171,7 +171,7 @@ def batch(registry: Path, model: bytes) -> str:
     """10,000 records: the plan, and what the pickle takes for the same."""
     import pickle
 
-    bundle, pipeline = load_bundle(registry / (registry / "current").read_text()), pickle.loads(model)  # noqa: S301
+    bundle, pipeline = load_bundle(current_folder(registry)), pickle.loads(model)  # noqa: S301
     features = bundle.contract.features
     records = (pd.read_csv(ROOT / "data" / "house_prices.csv")[features].to_dict("records") * 7)[:10_000]
     times: list[list[float]] = [[], []]

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import psutil
 
+from modelbundle.bundle import current_folder
+
 ROOT = Path(__file__).parents[1]
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 CHOSEN = ("app.server.worker.Worker", 2, 1)  # worker class, workers, and gunicorn's threads where the class has any
@@ -110,7 +112,7 @@ def wrk(folder: Path, port: int, connections: int, header: str, seconds: int) ->
 def bodies() -> list[str]:
     """About a hundred records: each golden one with every other feature of each golden one."""
     models = Path(os.environ.get("MODELS") or ROOT / "models")
-    golden = json.loads((models / (models / "current").read_text().strip() / "golden.json").read_bytes())
+    golden = json.loads((current_folder(models) / "golden.json").read_bytes())
     records = [request["record"] for request in golden["requests"]]
     mixed = [one | {name: other[name] for name in list(other)[::2]} for one in records for other in records]
     return list(dict.fromkeys(json.dumps(record) for record in mixed))

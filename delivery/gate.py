@@ -50,7 +50,8 @@ def read(path: Path) -> dict[str, Any]:
     """Read a manifest, or the current one of a folder of bundles. Raises DeliveryProblem."""
     try:
         if path.is_dir():
-            path = path / (path / "current").read_text(encoding="utf-8").strip() / "manifest.json"
+            version = (path / "channels/local/current").read_text(encoding="utf-8").strip()
+            path = path / "bundles" / version / "manifest.json"
         manifest = json.loads(path.read_bytes())
         manifest["metrics"][manifest["metric"]]["folds_mean"]
     except (OSError, ValueError, LookupError, TypeError) as error:

@@ -70,7 +70,7 @@ class Project:
 
     def version(self, registry: str = "runs/smoke/models") -> str:
         """The version that the registry serves."""
-        return (self.folder / registry / "current").read_text().strip()
+        return (self.folder / registry / "channels/local/current").read_text().strip()
 
 
 def copy_checkout(folder: Path) -> Project:

@@ -94,8 +94,7 @@ def bundle_folder(registry: Path, version: str) -> Path:
 def current_folder(registry: Path, version: str = "", channel: str = "local") -> Path:
     """Find the bundle of a version, or the one that the channel's `current` file names, if no version is given.
 
-    A registry of the old layout has no channels, and one file `current`.
-    Raises BundleProblem if there is none.
+    A registry of the old layout has one file `current`, and no channels. Raises BundleProblem if there is none.
     """
     if version:
         if not _is_version(version) or not bundle_folder(registry, version).is_dir():

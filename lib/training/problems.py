@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from registry.problems import RegistryProblem
+
 
 class Problem(Exception):
     """Something in the project's input is wrong; the message alone tells the user, no traceback is needed."""
@@ -24,11 +26,14 @@ class RunProblem(Problem):
     """The run cannot start or cannot publish."""
 
 
+TOLD = (Problem, RegistryProblem)  # those whose message is all that a person needs
+
+
 def status_of(command: str, act: Callable[[], int | None], errors: str | None = "replace") -> int:
-    """Do what a command does; returns its status. A Problem becomes one line. errors: for signs a terminal lacks."""
+    """Do what a command does; returns its status. What is TOLD becomes one line. errors: for signs a terminal lacks."""
     sys.stdout.reconfigure(errors=errors)
     try:
         return act() or 0
-    except Problem as problem:
+    except TOLD as problem:
         print(f"{command}: {problem}", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ from doit.reporter import ZeroReporter
 from modelbundle.digests import digest_file
 from training import headless
 from training.bundle.registry import require_own
+from training.bundle.service import last_refusal, served_version
 from training.config.conf import Conf, load_conf, tuned_file
 from training.cores import CORES
 from training.data.source import location
@@ -123,12 +124,12 @@ def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
 
 def _run(conf: Conf, conf_path: str, jobs: int) -> int:
     require_own(from_root(conf.registry), conf.name)  # before minutes of work, and not only after
-    current = from_root(conf.registry) / "current"
-    before = _text(current)
+    registry = from_root(conf.registry)
+    before = served_version(registry)
     reporter = _do(conf, conf_path, jobs)
     if reporter.status:
-        if _text(current) == before:
-            print(f"\nNothing was published; {to_root(current)} is as it was.", file=sys.stderr)
+        if served_version(registry) == before:
+            print(f"\nNothing was published; {to_root(registry)} serves what it served.", file=sys.stderr)
         return reporter.status
     if not reporter.executed:
         print("Nothing to do: code, configuration and data are those of the last run.")
@@ -167,10 +168,6 @@ def _forget_if_damaged(memory: Path) -> None:
         memory.unlink()
 
 
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
 def summary(conf: Conf) -> str:
     """Tell the outcome of the last run: the ranking, the winner and why, and where bundle and report are."""
     results = json.loads((graph.runs_folder(conf) / "04_compare" / "results.json").read_bytes())
@@ -179,7 +176,18 @@ def summary(conf: Conf) -> str:
     lines += ["", f"{conf.title}: ranking, mean over the folds", *(f"  {line}" for line in results["ranking_lines"])]
     lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]
     report = to_root(graph.reports_folder(conf) / "report.html")
-    return "\n".join([*lines, f"Bundle: {conf.registry}/{version}", f"Report: {report}"])
+    lines += [f"Bundle: {conf.registry}/bundles/{version}", f"Report: {report}"]
+    return "\n".join([*lines, *_not_in_service(conf, version)])
+
+
+def _not_in_service(conf: Conf, version: str) -> list[str]:
+    """Why the gate keeps a bundle out of service, and how to overrule it; nothing where it is in service."""
+    refused = last_refusal(from_root(conf.registry), version)
+    if refused is None:
+        return []
+    said = "The gate refuses it" if refused["decision"] == "refuse" else "The gate leaves it to a person"
+    lines = ["", f"{said}; what was served is served on.", *(f"  - {reason}" for reason in refused["reasons"])]
+    return [*lines, f"To overrule it: make promote VERSION={version[:12]} FORCE=1 WHY='...'"]
 
 
 @contextmanager

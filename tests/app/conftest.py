@@ -68,7 +68,7 @@ def records(smoke: Project) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def prices(registry: Path, smoke: Project, records: list[dict[str, Any]]) -> list[float]:
     """What each house costs, by the pickle and without the app."""
-    return [round(value, 2) for value in load_bundle(registry / smoke.version()).predict(records)]
+    return [round(value, 2) for value in load_bundle(registry / "bundles" / smoke.version()).predict(records)]
 
 
 @pytest.fixture(scope="session")

@@ -65,9 +65,10 @@ def test_the_first_model_is_released_and_the_same_one_not_again():
 def models(tmp_path: Path) -> Path:
     """A folder of bundles as the run leaves it."""
     folder = tmp_path / "models"
-    (folder / "abc").mkdir(parents=True)
-    (folder / "current").write_text("abc\n")
-    (folder / "abc/manifest.json").write_text(json.dumps(manifest(34_000)))
+    (folder / "bundles/abc").mkdir(parents=True)
+    (folder / "channels/local").mkdir(parents=True)
+    (folder / "channels/local/current").write_text("abc\n")
+    (folder / "bundles/abc/manifest.json").write_text(json.dumps(manifest(34_000)))
     return folder
 
 

@@ -27,7 +27,7 @@ ROLLOUT = ROOT / "terraform/modules/service/rollout.sh"
 @pytest.fixture
 def golden() -> Path:
     models = ROOT / "dist/models"
-    return models / (models / "current").read_text().strip() / "golden.json"
+    return models / "bundles" / (models / "channels/local/current").read_text().strip() / "golden.json"
 
 
 @pytest.fixture

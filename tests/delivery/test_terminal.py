@@ -53,9 +53,10 @@ def test_a_decision_is_told_with_what_letters_there_are(manifest: Path, encoding
 
 def test_a_summary_is_utf_8_since_it_is_appended_to_a_file(manifest: Path, tmp_path: Path):
     models = tmp_path / "models"
-    (models / "v1").mkdir(parents=True)
-    (models / "current").write_text("v1")
-    manifest.rename(models / "v1/manifest.json")
+    (models / "bundles/v1").mkdir(parents=True)
+    (models / "channels/local").mkdir(parents=True)
+    (models / "channels/local/current").write_text("v1")
+    manifest.rename(models / "bundles/v1/manifest.json")
     done = run("ascii", "delivery.summary", "--models", str(models))
 
     assert done.returncode == 0, done.stderr

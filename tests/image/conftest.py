@@ -106,7 +106,8 @@ def build(context: Path | str, *options: str, dockerfile: str | None = None) -> 
 @contextmanager
 def broken_image() -> Iterator[str]:
     """The image with one bit of its model flipped; gives its name."""
-    flip = "import pathlib; (p,) = pathlib.Path('/srv/models').glob('*/model.pkl'); d = bytearray(p.read_bytes()); "
+    flip = "import pathlib; (p,) = pathlib.Path('/srv/models/bundles').glob('*/model.pkl'); "
+    flip += "d = bytearray(p.read_bytes()); "
     flip += "d[len(d) // 2] ^= 1; p.write_bytes(d)"
     name, command = f"{IMAGE}-broken", json.dumps(["python", "-c", flip])
     done = build("-", f"--tag={name}", dockerfile=f"FROM {IMAGE}\nUSER 0\nRUN {command}\nUSER 10001:10001\n")
@@ -120,7 +121,8 @@ def broken_image() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def manifest() -> dict[str, Any]:
     """The manifest of the model in the image, as the image itself holds it, and its version."""
-    read = "import json, app.settings as s; r = s.ROOT / 'models'; v = (r / 'current').read_text().strip(); "
+    read = "import json, app.settings as s; r = s.ROOT / 'models'; "
+    read += "v = (r / 'channels/local/current').read_text().strip(); r = r / 'bundles'; "
     read += "print(json.dumps({'version': v, 'golden': json.loads((r / v / 'golden.json').read_text())} "
     read += "| {'manifest': json.loads((r / v / 'manifest.json').read_text())}))"
     return json.loads(docker("run", "--rm", *CLOSED, IMAGE, "python", "-c", read))

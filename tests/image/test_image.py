@@ -97,9 +97,9 @@ def test_its_labels_tell_what_it_is_made_of(manifest: dict[str, Any]):
 
 
 def test_what_the_run_made_is_exported_beside_the_image(manifest: dict[str, Any]):
-    bundle = ROOT / "dist/models" / manifest["version"]
+    bundle = ROOT / "dist/models/bundles" / manifest["version"]
 
-    assert (ROOT / "dist/models/current").read_text().strip() == manifest["version"]
+    assert (ROOT / "dist/models/channels/local/current").read_text().strip() == manifest["version"]
     assert json.loads((bundle / "golden.json").read_text()) == manifest["golden"]
     assert (bundle / "reports/report.html").exists()
 

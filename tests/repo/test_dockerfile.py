@@ -67,7 +67,7 @@ def test_every_committed_file_of_a_copied_folder_reaches_the_build():
         ".git/config",
         ".env",
         ".venv/bin/python",
-        "models/current",
+        "models/channels/local/current",
         "runs/house_prices/memory.json",
         "data/downloads/house_prices.csv",
         "lib/training/__pycache__/run.pyc",
@@ -97,7 +97,7 @@ def test_the_base_is_pinned_by_digest():
 def test_the_service_gets_none_of_what_makes_models():
     copied = [rest.split()[-2] for keyword, rest in last_stage() if keyword == "COPY"]
 
-    assert copied == ["/opt/venv", "/project/lib/modelbundle", "/project/models", "app"]
+    assert copied == ["/opt/venv", "/project/lib/modelbundle", "/project/lib/registry", "/project/models", "app"]
     assert not [rest for keyword, rest in last_stage() if keyword == "RUN" and "install" in rest]
 
 

@@ -111,7 +111,7 @@ def served(checkout: Path, smoke: Project, tmp_path: Path) -> Iterator[int]:
 
 
 def test_the_app_serves_there(served: int, smoke: Project):
-    golden = smoke.json(f"runs/smoke/models/{smoke.version()}/golden.json")["requests"][0]
+    golden = smoke.json(f"runs/smoke/models/bundles/{smoke.version()}/golden.json")["requests"][0]
     price = ask(served, "/predict", golden["record"]).json["predictions"][0]["prediction"]
 
     assert price == pytest.approx(golden["prediction"], rel=1e-6)

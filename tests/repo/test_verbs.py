@@ -39,9 +39,9 @@ TELLS = """#!/bin/sh
 printf '%s\\0' "$@" >> "$TOLD"
 case "$*" in
 *" build "*output* | build*output*)
-    mkdir -p dist/models/v1
-    echo v1 > dist/models/current
-    echo '{"data": {"sha256": "0"}}' > dist/models/v1/manifest.json ;;
+    mkdir -p dist/models/bundles/v1 dist/models/channels/local
+    echo v1 > dist/models/channels/local/current
+    echo '{"data": {"sha256": "0"}}' > dist/models/bundles/v1/manifest.json ;;
 esac
 """
 
@@ -63,7 +63,7 @@ def stood_in(tmp_path: Path) -> Path:
     for python in PYTHONS:
         (folder / python / "bin").mkdir()
         write_program(folder / python / "bin/python")
-    write(folder / "dist/models/current", "v1")
+    write(folder / "dist/models/channels/local/current", "v1")
     return folder
 
 

@@ -15,7 +15,9 @@ from modelbundle.contract import Contract
 from modelbundle.digests import digest_file
 from training.bundle import publish as publishing
 from training.bundle.drafting import draft_bundle
+from training.bundle.service import Judge
 from training.config.recipe import Candidate
+from training.judging.gate import Decision
 from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:
@@ -56,6 +58,11 @@ def small_table() -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def agree(folder: Path, served: Path | None) -> Decision:
+    """A gate that lets everything pass."""
+    return Decision("promote", ["It may pass."], {"served": served.name if served else None})
+
+
 class Drafts:
     """Two drafted bundles with their reports, `old` and `new`, and a registry that serves the old one."""
 
@@ -63,9 +70,13 @@ class Drafts:
         self.old, self.new, self.registry = (folder / name for name in ("old", "new", "models"))
         self.versions = {path.name: digest_file(path / "bundle/manifest.json") for path in (self.old, self.new)}
 
-    def publish(self, name: str) -> None:
+    def publish(self, name: str, registry: Path | None = None, judge: Judge = agree) -> None:
         folder = getattr(self, name)
-        publishing.publish(folder, folder / "reports", self.registry)
+        publishing.publish(folder, folder / "reports", registry or self.registry, judge)
+
+    def folder(self, name: str) -> Path:
+        """Where the registry keeps one of them."""
+        return self.registry / "bundles" / self.versions[name]
 
     def served(self, registry: Path | None = None) -> str:
         """Which of the two is served: verified, unpickled and asked."""
@@ -75,7 +86,8 @@ class Drafts:
     @property
     def left(self) -> set[str]:
         """What stands in the registry beside the two versions."""
-        return {path.name for path in self.registry.iterdir()} - set(self.versions.values()) - {"current"}
+        kept = {"bundles", "channels", *self.versions.values()}
+        return {path.name for path in [*self.registry.iterdir(), *(self.registry / "bundles").iterdir()]} - kept
 
 
 def write(path: Path, data: bytes) -> None:
@@ -90,7 +102,7 @@ def drafted(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Pat
     for name, strategy in (("old", "mean"), ("new", "median")):
         candidate = Candidate(estimator="sklearn.dummy.DummyRegressor", parameters={"strategy": strategy})
         pipeline = build_pipeline(name, candidate, Design(contract)).fit(table, table["Price"])
-        files = draft_bundle(pickle.dumps(pipeline), contract, table, {"name": name})
+        files = draft_bundle(pickle.dumps(pipeline), contract, table, {"name": "houses"})
         for file, data in files.items():
             write(folder / name / "bundle" / file, data)
         write(folder / name / "results.json", b'{"failed": {}}')

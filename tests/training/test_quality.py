@@ -14,7 +14,7 @@ import pytest
 from app.programs.answers import answer
 from app.programs.reading import json_batch
 from app.programs.service import load_service
-from modelbundle.bundle import BundleProblem, load_bundle
+from modelbundle.bundle import BundleProblem, current_folder, load_bundle
 from modelbundle.contract import Contract
 from modelbundle.frame import canonical_frame
 from tests.conftest import ROOT, copy_checkout
@@ -32,7 +32,7 @@ CONF = "conf/house_prices.yaml"
 
 @pytest.fixture(scope="module")
 def bundle(full: Project) -> Path:
-    return full.folder / "models" / full.version("models")
+    return full.folder / "models/bundles" / full.version("models")
 
 
 @pytest.fixture(scope="module")
@@ -130,16 +130,17 @@ def test_two_clean_runs_make_the_same_bundle_to_the_byte(full: Project, bundle: 
     """The other is the one of make image, if that was of this code and is whole; or else a run of its own."""
     other = ROOT / "dist/models"
     try:
-        load_bundle(other / bundle.name)
+        load_bundle(other / "bundles" / bundle.name)
     except BundleProblem:
         project = copy_checkout(tmp_path / "elsewhere" / "checkout")
         done = project.run(CONF)
         assert done.returncode == 0, done.stderr
         other = project.folder / "models"
 
-    assert (other / "current").read_text().strip() == bundle.name
+    made = current_folder(other)
+    assert made.name == bundle.name
     for name in ("model.pkl", "manifest.json", "golden.json", "preprocessing.pkl"):
-        assert (other / bundle.name / name).read_bytes() == (bundle / name).read_bytes()
+        assert (made / name).read_bytes() == (bundle / name).read_bytes()
 
 
 def test_the_pickle_needs_none_of_our_code(full: Project, bundle: Path, tmp_path: Path):

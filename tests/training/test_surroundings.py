@@ -157,7 +157,7 @@ def test_a_damaged_memory_costs_a_rerun_in_which_nothing_that_threads_share_is_c
     assert "runs/smoke/.doit.json is damaged" in done.stderr
     assert done.stdout.count("✓ 0") == 8  # data, preprocessing, four candidates, comparison, bundle
     assert project.version() == smoke.version()
-    assert {path.name for path in (project.folder / "runs/smoke/models").iterdir()} == {"current", smoke.version()}
+    assert {path.name for path in (project.folder / "runs/smoke/models/bundles").iterdir()} == {smoke.version()}
 
     assert "changed: []" in done.stdout
     assert "loaded: []" in done.stdout

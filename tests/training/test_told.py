@@ -47,20 +47,13 @@ def test_a_run_ends_with_the_ranking_the_winner_and_where_to_look(tmp_path: Path
         "  ridge         3",
         "Winner: ridge has the lowest mean RMSE.",
         "On the hold-out: RMSE 4",
-        f"Bundle: runs/smoke/models/{digest_bytes(b'{}')}",
+        f"Bundle: runs/smoke/models/bundles/{digest_bytes(b'{}')}",
         f"Report: {tmp_path}/reports/smoke/report.html",
     ]
 
 
 def test_a_warning_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert told(tmp_path, monkeypatch, warning="Do not rely on this model.")[:2] == ["", "Do not rely on this model."]
-
-
-def test_what_was_published_is_known_by_the_registrys_pointer(tmp_path: Path):
-    (tmp_path / "current").write_text("a version\n")
-
-    assert run._text(tmp_path / "current") == "a version\n"
-    assert run._text(tmp_path / "nothing") is None
 
 
 @pytest.mark.parametrize(

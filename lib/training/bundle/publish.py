@@ -1,42 +1,49 @@
-"""Bundle out: the drafted bundle takes its place in the registry, all of it or nothing."""
+"""Bundle out: the drafted bundle and its reports go into the registry, and into service if the gate lets them."""
 
-import contextlib
+from __future__ import annotations
+
 import json
-import os
 import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelbundle.bundle import bundle_folder
 from modelbundle.digests import canonical_json, digest_file
-from training.files import make_folder, unwritable, write_atomically
+from registry.bundles import register
+from registry.channels import Draft
+from registry.problems import RegistryProblem
+from registry.stores_folder import Folder
+from training.bundle.service import LOCAL, Judge, last_refusal, me, put_into_service, require_channels, served_version
+from training.files import make_folder, unwritable
 from training.problems import RunProblem
 from training.provenance import git_commit
 
 DRAFT = "bundle"
+LEFT_SECONDS = 3600.0  # what is older and half-written was left by a publisher that was killed
 
 
 def is_published(draft: Path, registry: Path) -> bool:
-    """Whether the registry serves exactly this draft, with no file changed since."""
+    """Whether the registry holds exactly this draft, with no file changed since, and serves it or refused it."""
     manifest = draft / DRAFT / "manifest.json"
-    if not manifest.is_file():
+    if not manifest.is_file() or not (registry / "channels").is_dir():
         return False
     version = digest_file(manifest)
-    folder, pointer = registry / version, registry / "current"
-    return (
-        pointer.is_file()
-        and pointer.read_text(encoding="utf-8").strip() == version
-        and all(_same(draft / DRAFT / name, folder / name) for name in _verified(draft / DRAFT))
-    )
+    folder = bundle_folder(registry, version)
+    try:
+        settled = served_version(registry) == version or last_refusal(registry, version) is not None
+    except RegistryProblem:
+        return False  # publishing will tell
+    return settled and all(_same(draft / DRAFT / name, folder / name) for name in _verified(draft / DRAFT))
 
 
-def publish(draft: Path, reports: Path, registry: Path) -> None:
-    """Copy a drafted bundle and its reports into the registry and make it the current one.
+def publish(draft: Path, reports: Path, registry: Path, judge: Judge) -> None:
+    """Register a drafted bundle with its reports, and promote it to the local channel unless the gate objects.
 
-    The version's folder appears whole by one rename, and `current` changes by another; until then the previous
-    bundle is served. A version that is there already is the same to the byte: it only gets today's reports.
-    Raises RunProblem, with the previous bundle still current.
+    A version that is served already only gets today's reports.
+    Raises RunProblem and RegistryProblem, with the previous bundle still in service.
     """
+    require_channels(registry)
     failed = json.loads((draft / "results.json").read_bytes())["failed"]
     if failed:
         reasons = "\n".join(f"  - {name}: {reason}" for name, reason in failed.items())
@@ -45,19 +52,18 @@ def publish(draft: Path, reports: Path, registry: Path) -> None:
             "Nothing was published: the comparison is not the one that the configuration asks for. "
             "Mend or remove them in conf/; the report shows how the others did"
         )
-    version = digest_file(draft / DRAFT / "manifest.json")
-    try:
-        make_folder(registry)
-        _remove_leftovers(registry)
-        staged = Path(tempfile.mkdtemp(dir=registry, prefix=".new-"))
+    make_folder(registry)
+    store, version = Folder(registry), digest_file(draft / DRAFT / "manifest.json")
+    with tempfile.TemporaryDirectory(prefix="publish-") as folder:
         try:
+            staged = Path(folder) / version
             _stage(draft, reports, staged)
-            _put(staged, registry / version)
-        finally:
-            _remove_leftovers(registry)
-        write_atomically(registry / "current", f"{version}\n".encode())
-    except OSError as error:
-        raise unwritable(error, registry) from error
+        except OSError as error:
+            raise unwritable(error) from error
+        register(store, staged)
+    store.sweep(LEFT_SECONDS)
+    if served_version(registry) != version:
+        put_into_service(store, LOCAL, Draft(version, me(), "make run"), judge)
 
 
 def _stage(draft: Path, reports: Path, staged: Path) -> None:
@@ -72,34 +78,6 @@ def _stage(draft: Path, reports: Path, staged: Path) -> None:
         "reports": {path.relative_to(reports).as_posix(): digest_file(path) for path in pages},
     }
     (staged / "run.json").write_bytes(canonical_json(run))
-    for path in [staged, *staged.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)  # the app may run as another user
-    for path in staged.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _put(staged: Path, folder: Path) -> None:
-    damaged = folder.exists() and not all(_same(staged / name, folder / name) for name in _verified(staged))
-    if damaged:
-        folder.rename(Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-")) / "damaged")
-    if not folder.exists():
-        staged.rename(folder)
-        return
-    for page in (staged / "reports").rglob("*"):
-        if page.is_file():
-            write_atomically(folder / page.relative_to(staged), page.read_bytes())
-    write_atomically(folder / "run.json", (staged / "run.json").read_bytes())
-
-
-def _remove_leftovers(registry: Path) -> None:
-    """Remove what a killed publisher left; the run's lock keeps another one from being at work here."""
-    for old in registry.glob(".new-*"):
-        shutil.rmtree(old, ignore_errors=True)
-    for old in registry.glob(".current.*"):
-        with contextlib.suppress(OSError):
-            old.unlink()
 
 
 def _verified(bundle: Path) -> list[str]:

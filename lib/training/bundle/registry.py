@@ -1,9 +1,12 @@
 """The registry of a configuration: `python -m training.bundle.registry conf/yours.yaml` prints its folder."""
 
-import json
 import sys
 from pathlib import Path
 
+from registry.problems import RegistryProblem
+from registry.records import newest
+from registry.stores_folder import Folder
+from training.bundle.service import LOCAL, require_channels
 from training.config.conf import load_conf
 from training.paths import from_root, to_root
 from training.problems import RunProblem, status_of
@@ -12,13 +15,15 @@ from training.problems import RunProblem, status_of
 def require_own(registry: Path, name: str) -> None:
     """Raise RunProblem if what a registry serves is a model of another problem: its clients would get other answers.
 
-    name: of the problem that would be published there. A registry whose bundle cannot be read may be mended by anyone.
+    name: of the problem that would be published there. One whose records cannot be read
+    may be mended by anyone.
     """
+    require_channels(registry)
     try:
-        version = (registry / "current").read_text(encoding="utf-8").strip()
-        served = json.loads((registry / version / "manifest.json").read_bytes())["name"]
-    except (OSError, ValueError, LookupError, TypeError):
+        record = newest(Folder(registry), LOCAL) if registry.is_dir() else None
+    except RegistryProblem:
         return
+    served = record.problem if record else name
     if served != name:
         raise RunProblem(
             f"{to_root(registry)} is the registry of {served!r}, and serves its model; {name!r} would take its place. "

@@ -28,7 +28,7 @@ from training.graph.graph import (
 from training.graph.notebooks import code_digest, notebook_path, read_notebook, shown_digest
 from training.headless import environment
 from training.paths import ROOT, from_root, to_root
-from training.problems import ConfigProblem, Problem
+from training.problems import TOLD, ConfigProblem
 from training.provenance import locked_environment, module_digest
 
 
@@ -133,13 +133,14 @@ def publish_task(conf: Conf) -> dict[str, Any]:
     """Describe the publishing of the bundle that 05_publish drafted, with the rendered reports."""
     from training.bundle.publish import is_published, publish
     from training.bundle.registry import require_own
+    from training.bundle.service import judge_by
 
     draft = runs_folder(conf) / "05_publish"
     registry = from_root(conf.registry)
     return _task(
         "publish",
         _action(require_own, registry, conf.name),
-        _action(publish, draft, reports_folder(conf), registry),
+        _action(publish, draft, reports_folder(conf), registry, judge_by(conf.gate)),
         file_dep=_names(draft / "results.json", *(reports_folder(conf) / file for file in pages(conf).values())),
         uptodate=[(is_published, [draft, registry])],
     )
@@ -156,7 +157,7 @@ def _action(function: Callable[..., None], *arguments: Any) -> Callable[[], Any]
     def act() -> Any:
         try:
             function(*arguments)
-        except Problem as problem:
+        except TOLD as problem:
             return TaskFailed(str(problem))
         except OSError as error:
             return TaskFailed(str(unwritable(error)))

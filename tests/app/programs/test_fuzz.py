@@ -330,7 +330,7 @@ def app(smoke: Project) -> Flask:
 
 
 def test_the_generators_know_the_contracts_fields(smoke: Project):
-    contract = load_bundle(smoke.folder / "runs/smoke/models" / smoke.version()).contract
+    contract = load_bundle(smoke.folder / "runs/smoke/models/bundles" / smoke.version()).contract
 
     assert set(NAMES) == {contract.identifier, *contract.features}
     assert set(REQUIRED) == {name for name in contract.features if contract.columns[name].required}

@@ -10,9 +10,14 @@ import pytest
 
 from modelbundle.bundle import PLAN, VERIFIED_FILES, current_folder, load_bundle
 from modelbundle.digests import digest_bytes
+from registry.channels import Draft, promote
+from registry.records import history
+from registry.stores_folder import Folder
 from tests.training.conftest import write
-from training.bundle.publish import is_published, publish
+from training.bundle.publish import is_published
 from training.bundle.registry import require_own
+from training.bundle.service import last_refusal
+from training.judging.gate import Decision
 from training.problems import RunProblem
 
 if TYPE_CHECKING:
@@ -38,7 +43,7 @@ def test_the_published_bundle_is_complete_and_served(drafts: Drafts):
 def test_the_previous_version_stays_in_the_registry(drafts: Drafts):
     drafts.publish("new")
 
-    assert load_bundle(drafts.registry / drafts.versions["old"])
+    assert load_bundle(drafts.folder("old"))
     assert drafts.left == set()
 
 
@@ -63,7 +68,7 @@ def test_an_older_version_may_become_current_again(drafts: Drafts):
 
 @pytest.mark.parametrize("name", ["model.pkl", "manifest.json"])
 def test_a_damaged_version_is_replaced_by_a_sound_one(drafts: Drafts, name: str):
-    write(drafts.registry / drafts.versions["old"] / name, b"damaged")
+    write(drafts.folder("old") / name, b"damaged")
 
     drafts.publish("old")
 
@@ -72,7 +77,7 @@ def test_a_damaged_version_is_replaced_by_a_sound_one(drafts: Drafts, name: str)
 
 
 def test_nothing_of_a_damaged_version_stays_in_the_sound_one(drafts: Drafts):
-    write(drafts.registry / drafts.versions["old"] / "model.pkl", b"damaged")
+    write(drafts.folder("old") / "model.pkl", b"damaged")
 
     drafts.publish("old")
 
@@ -89,7 +94,9 @@ def test_everyone_may_read_what_is_published(drafts: Drafts):
 
     folder = current_folder(drafts.registry)
     modes = {
-        path.stat().st_mode & 0o777 for path in [*folder.rglob("*"), drafts.registry / "current"] if path.is_file()
+        path.stat().st_mode & 0o777
+        for path in [*folder.rglob("*"), *(drafts.registry / "channels").rglob("*")]
+        if path.is_file()
     }
     assert modes == {0o644}
     assert {path.stat().st_mode & 0o777 for path in (folder, folder / "reports")} == {0o755}
@@ -106,38 +113,86 @@ def test_a_comparison_with_failed_candidates_is_not_published(drafts: Drafts):
 
 
 def test_a_problem_does_not_take_over_the_registry_of_another(drafts: Drafts):
-    require_own(drafts.registry, "old")
-    with pytest.raises(RunProblem, match=r"models is the registry of 'old', .*registry: models/flats"):
+    require_own(drafts.registry, "houses")
+    with pytest.raises(RunProblem, match=r"models is the registry of 'houses', .*registry: models/flats"):
         require_own(drafts.registry, "flats")
 
 
 def test_a_registry_within_a_registry_is_another_one(drafts: Drafts):
     require_own(drafts.registry / "flats", "flats")
-    publish(drafts.new, drafts.new / "reports", drafts.registry / "flats")
+    drafts.publish("new", drafts.registry / "flats")
     drafts.publish("old")
 
     assert drafts.left == {"flats"}
     assert (drafts.served(), drafts.served(drafts.registry / "flats")) == ("old", "new")
 
 
-@pytest.mark.parametrize("damage", ["no pointer", "no manifest", "no JSON", "a list"])
-def test_a_registry_of_which_nothing_can_be_told_is_anyones(drafts: Drafts, damage: str):
-    manifest = drafts.registry / drafts.versions["old"] / "manifest.json"
-    if damage == "no pointer":
-        (drafts.registry / "current").unlink()
-    elif damage == "no manifest":
-        manifest.unlink()
-    else:
-        write(manifest, b"[]" if damage == "a list" else b"{")
+def test_a_registry_of_which_nothing_can_be_told_is_anyones(drafts: Drafts):
+    write(drafts.registry / "channels/local/history/00000001.json", b"{")
 
     require_own(drafts.registry, "flats")
+
+
+def test_a_registry_of_the_old_layout_is_brought_into_the_new_one_first(drafts: Drafts, tmp_path: Path):
+    """Or the gate would take what is served for nothing."""
+    write(tmp_path / "old/current", drafts.versions["old"].encode())
+
+    for attempt in (lambda: require_own(tmp_path / "old", "houses"), lambda: drafts.publish("new", tmp_path / "old")):
+        with pytest.raises(RunProblem, match=r"make migrate REGISTRY=.*old"):
+            attempt()
+    assert {path.name for path in (tmp_path / "old").iterdir()} == {"current"}
+
+
+# The gate
+
+
+def disagree(folder: Path, served: Path | None) -> Decision:
+    return Decision("refuse", ["It is worse."], {"served": served.name if served else None})
+
+
+def test_what_the_gate_refuses_is_registered_and_not_served(drafts: Drafts):
+    drafts.publish("new", judge=disagree)
+
+    assert drafts.served() == "old"
+    assert load_bundle(drafts.folder("new"))
+    assert last_refusal(drafts.registry, drafts.versions["new"])["reasons"] == ["It is worse."]
+    assert is_published(drafts.new, drafts.registry), "the same question has the same answer"
+    assert last_refusal(drafts.registry, drafts.versions["old"]) is None
+
+
+def test_the_gate_is_asked_again_when_another_model_is_served(drafts: Drafts):
+    drafts.publish("new", judge=disagree)
+    drafts.publish("old")
+    store = Folder(drafts.registry)
+    promote(store, "local", Draft(drafts.versions["new"], "me", "a person decided", forced=True))
+    promote(store, "local", Draft(drafts.versions["old"], "me"))
+    assert last_refusal(drafts.registry, drafts.versions["new"]) is not None, "beside the old one it said no"
+
+    promote(store, "local", Draft(drafts.versions["new"], "me"))
+    assert last_refusal(drafts.registry, drafts.versions["new"]) is None
+
+
+def test_a_promotion_tells_who_why_and_what_the_gate_said(drafts: Drafts):
+    drafts.publish("new")
+    first, second = history(Folder(drafts.registry), "local")
+
+    assert (first.version, second.version) == (drafts.versions["old"], drafts.versions["new"])
+    assert (second.gate["decision"], second.gate["served"]) == ("promote", first.version)
+    assert (second.why, second.forced, second.reports) == ("make run", False, {"report.html": digest_bytes(b"new")})
+    assert second.who
+
+
+def test_what_is_served_already_is_promoted_once(drafts: Drafts):
+    drafts.publish("old")
+
+    assert len(history(Folder(drafts.registry), "local")) == 1
 
 
 def test_only_the_served_draft_with_every_file_as_it_was_counts_as_published(drafts: Drafts):
     assert is_published(drafts.old, drafts.registry)
     assert not is_published(drafts.new, drafts.registry)
 
-    (drafts.registry / drafts.versions["old"] / "golden.json").write_bytes(b"{}")
+    (drafts.folder("old") / "golden.json").write_bytes(b"{}")
     assert not is_published(drafts.old, drafts.registry)
 
 
@@ -147,8 +202,7 @@ def test_another_user_can_read_what_is_published_whatever_the_umask(drafts: Draf
     before = os.umask(0o077)
     try:
         for name in ("old", "new"):
-            folder = getattr(drafts, name)
-            publish(folder, folder / "reports", registry)
+            drafts.publish(name, registry)
     finally:
         os.umask(before)
 
@@ -161,6 +215,6 @@ def test_another_user_can_read_what_is_published_whatever_the_umask(drafts: Draf
 def test_a_folder_that_was_there_keeps_its_rights(drafts: Drafts, tmp_path: Path):
     registry = tmp_path / "mine"
     registry.mkdir(mode=0o700)
-    publish(drafts.new, drafts.new / "reports", registry)
+    drafts.publish("new", registry)
 
     assert registry.stat().st_mode & 0o777 == 0o700

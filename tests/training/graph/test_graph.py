@@ -76,7 +76,7 @@ def test_a_changed_sentence_is_rendered_and_executes_nothing(project: Project):
     project.edit("notebooks/04_compare.ipynb", "Would more data help?", "Would some more records help?")
     done = project.run()
     page = "reports/smoke/report.html"
-    published = f"runs/smoke/models/{project.version()}/reports/report.html"
+    published = f"runs/smoke/models/bundles/{project.version()}/reports/report.html"
 
     assert executed(done.stdout) == set()
     assert rendered(done.stdout) == {"04_compare"}
@@ -120,7 +120,7 @@ def test_an_output_that_was_changed_by_hand_is_made_again(project: Project):
 
 
 def test_a_damaged_bundle_is_published_again(project: Project):
-    model = project.folder / "runs/smoke/models" / project.version() / "model.pkl"
+    model = project.folder / "runs/smoke/models/bundles" / project.version() / "model.pkl"
     before = model.read_bytes()
     model.write_bytes(before[:-1] + b"x")
     done = project.run()

@@ -177,7 +177,7 @@ def test_a_hold_out_that_cannot_be_told_from_a_gap_is_left_out_as_a_client_would
 
 @pytest.mark.run
 def test_a_runs_bundle_carries_what_the_comparison_found(smoke: Project):
-    folder = smoke.folder / "runs/smoke/models" / smoke.version()
+    folder = smoke.folder / "runs/smoke/models/bundles" / smoke.version()
     manifest = smoke.json(f"{folder}/manifest.json")
     found, compared = evidence.of_bundle(folder, manifest), smoke.results("04_compare")
     trained = smoke.results(f"03_train-{compared['winner']}")

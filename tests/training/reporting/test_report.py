@@ -33,7 +33,7 @@ def pages(folder: Path) -> list[Path]:
 
 def reports(smoke: Project) -> list[Path]:
     """Where the reports stand: beside the run, and inside the bundle."""
-    return [smoke.folder / "reports/smoke", smoke.folder / "runs/smoke/models" / smoke.version() / "reports"]
+    return [smoke.folder / "reports/smoke", smoke.folder / "runs/smoke/models/bundles" / smoke.version() / "reports"]
 
 
 def test_every_link_leads_to_a_page_here_and_in_the_bundle(smoke: Project):
