@@ -7,14 +7,19 @@ DOCKER ?= docker
 IMAGE ?= house-prices
 MARGIN ?= 0.02
 SERVICE ?= house-prices
+CHANNEL ?= local
 BIN := .venv/bin
 # Delivery has an environment of its own: a deployment installs no Jupyter, and a notebook no cloud.
 DELIVERY := .venv-delivery/bin
+# So has a registry on S3, or one whose promotions are signed: neither training nor serving knows S3.
+PULLER := PYTHONPATH=lib .venv-puller/bin/python
+OWNER := env $(if $(filter s3:%,$(REGISTRY))$(KEY),puller-env)
+owner = registry="$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}" && $(if $(filter s3:%,$(REGISTRY))$(KEY),$(PULLER),$(BIN)/python) -m registry.verbs
 DELIVERY_TESTS := --confcutdir=tests/delivery tests/delivery
 # Recipes take what people give from the environment, as "$$CONF", so that it is one word to the shell whatever stands
 # in it: blanks, brackets, quotes, a dollar sign, which make itself would read as the start of a variable's name.
 $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
-export PYTHON CONF PORT DOCKER IMAGE MARGIN SERVICE
+export PYTHON CONF PORT DOCKER IMAGE MARGIN SERVICE CHANNEL
 # Options of Python: no variable, folder or package of the user's own is read. Code that a run finds by PYTHONPATH, such
 # as a candidate's class, the app would not find: it has to be installed.
 ALONE := -I
@@ -25,7 +30,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune audit report serve lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env policy-env
+.PHONY: help run tune audit report serve promote rollback history models prune migrate keys lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env puller-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +49,41 @@ report: env ## open the report, or print where it is
 	@$(BIN)/python $(ALONE) -m training.report "$$CONF"
 
 serve: export CONF := $(CONF)
-serve: env ## serve the current bundle of CONF on http://127.0.0.1:5000 (PORT=5001 for another port)
-	@MODELS="$${MODELS:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}" && export MODELS && exec $(BIN)/python -m app
+serve: $(OWNER) ## serve what CONF has in service on http://127.0.0.1:5000 (PORT=5001, CHANNEL=production, REGISTRY=s3://...)
+	@case "$$REGISTRY" in \
+	s3:*) export MODELS="$${MODELS:-$(CURDIR)/runs/pulled}" && mkdir -p "$$MODELS" \
+		&& { $(PULLER) -m registry.pulling "$$REGISTRY" "$$MODELS" --channel="$$CHANNEL" --keys="$$PUBLIC_KEYS" & } \
+		&& trap "kill $$!" EXIT && $(BIN)/python -m app;; \
+	*) MODELS="$${MODELS:-$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}}" && export MODELS \
+		&& exec $(BIN)/python -m app;; esac
+
+# The gate needs what made the model; S3 and the private key are the business of the puller's environment.
+promote: $(OWNER) ## put a model into service if the gate agrees: make promote VERSION=1a2b3c WHY=... (CHANNEL=production, FORCE=1, REGISTRY=s3://..., KEY=...)
+	@set -- "$$CONF" --version="$$VERSION" --channel="$$CHANNEL" --why="$$WHY" $${FORCE:+--force}; \
+	[ "$$REGISTRY$$KEY" ] || exec $(BIN)/python $(ALONE) -m training.promote "$$@"; \
+	models=$$($(BIN)/python -m training.bundle.registry "$$CONF") && registry="$${REGISTRY:-$$models}" || exit; \
+	far=$$(mktemp -d) && trap 'rm -rf "$$far"' EXIT \
+	&& $(PULLER) -m registry.pulling "$$registry" "$$far/copy" --channel="$$CHANNEL" --once \
+	&& $(BIN)/python $(ALONE) -m training.promote "$$@" --against="$$far/copy" --draft="$$far/draft.json" \
+	&& $(PULLER) -m registry.verbs promote "$$registry" "$$CHANNEL" "$$far/draft.json" --bundles="$$models/bundles" $${KEY:+--key="$$KEY"}
+
+rollback: $(OWNER) ## go back to the model that was served before: make rollback WHY=... (CHANNEL=production, REGISTRY=s3://..., KEY=...)
+	@$(owner) rollback "$$registry" "$$CHANNEL" "$$WHY" $${KEY:+--key="$$KEY"}
+
+history: $(OWNER) ## print who put what into service, when and why (CHANNEL=production, REGISTRY=s3://...)
+	@$(owner) history "$$registry" "$$CHANNEL"
+
+models: $(OWNER) ## list the bundles of the registry, and which channel serves them (REGISTRY=s3://...)
+	@$(owner) models "$$registry"
+
+prune: $(OWNER) ## remove bundles that no channel serves or served lately (REGISTRY=s3://...)
+	@$(owner) prune "$$registry" ""
+
+migrate: $(OWNER) ## bring a registry of the old layout, models/current, into the one with channels, once
+	@$(owner) migrate "$$registry"
+
+keys: puller-env ## make a pair of keys that sign promotions: make keys FILE=promoter.pem
+	@$(PULLER) -m registry.verbs keys "$${FILE:-promoter.pem}"
 
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -182,6 +220,7 @@ clean: ## remove what runs made: results, reports, scratch, remembered fits; the
 
 env: .venv/.installed ## make the environment in .venv from the locks
 delivery-env: .venv-delivery/.ready
+puller-env: .venv-puller/.ready
 policy-env: .venv-policy/.ready
 
 .venv/.ready: requirements/uv.txt requirements/dev.txt
@@ -202,6 +241,11 @@ policy-env: .venv-policy/.ready
 .venv-delivery/.ready: requirements/uv.txt requirements/delivery.txt
 	@$(require-python)
 	@$(call make-environment,.venv-delivery,delivery)
+	@touch $@
+
+.venv-puller/.ready: requirements/uv.txt requirements/puller.txt
+	@$(require-python)
+	@$(call make-environment,.venv-puller,puller)
 	@touch $@
 
 .venv-policy/.ready: requirements/uv.txt requirements/policy.txt

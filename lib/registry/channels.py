@@ -74,7 +74,7 @@ def promote(
     Raises RegistryProblem, with the channel as it was, if the bundle is not there or of another problem, the channel is
     misspelt or its history broken, or the draft does not fit.
     """
-    _require_channel_may_be(store, channel, draft.new_channel)
+    require_may_be(store, channel, is_new=draft.new_channel)
     if draft.forced and not draft.why.strip():
         raise RegistryProblem(f"Channel {channel} of {store}: a gate is overruled with a reason only. Give WHY=...")
     about = _facts(store, draft.version)
@@ -222,7 +222,8 @@ def _facts(store: Store, version: str) -> dict[str, Any]:
     return asdict(about)
 
 
-def _require_channel_may_be(store: Store, channel: str, is_new: bool) -> None:
+def require_may_be(store: Store, channel: str, *, is_new: bool = False) -> None:
+    """Raise RegistryProblem for a channel that is neither there, nor one of KNOWN, nor asked for as a new one."""
     _require_name(store, channel)
     if not is_new and channel not in KNOWN and channel not in (there := channels(store)):
         raise RegistryProblem(f"{store} has no channel {channel!r}, and none was asked for. {_told(there)}")

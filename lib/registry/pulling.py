@@ -95,14 +95,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("store", help="s3://bucket/prefix, or a folder")
     parser.add_argument("target", type=Path, help="the folder that the app follows")
     parser.add_argument("--channel", default="production", help="the channel to follow (default: %(default)s)")
-    parser.add_argument(
-        "--key", type=Path, action="append", default=[], help="a public key (PEM), or several: --key A --key B"
-    )
+    parser.add_argument("--keys", default="", help="files, by commas, of public keys: one of them must have signed")
     parser.add_argument("--seconds", type=float, default=3.0, help="time between two looks (default: %(default)s)")
     parser.add_argument("--once", action="store_true", help="look once, and fail where the newest is not followed")
     options = parser.parse_args(arguments)
     try:
-        keys = [path.read_bytes() for path in options.key]
+        keys = [Path(file.strip()).read_bytes() for file in options.keys.split(",") if file.strip()]
         store, target, reason = open_store(options.store), Folder(options.target), ""
         while True:
             reason = look(store, target, options.channel, keys, reason)

@@ -14,7 +14,8 @@ from registry.bundles import register
 from registry.channels import Draft
 from registry.problems import RegistryProblem
 from registry.stores_folder import Folder
-from training.bundle.service import LOCAL, Judge, last_refusal, me, put_into_service, require_channels, served_version
+from registry.verbs import me
+from training.bundle.service import LOCAL, Judge, last_refusal, put_into_service, require_channels, served_version
 from training.files import make_folder, unwritable
 from training.problems import RunProblem
 from training.provenance import git_commit

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelbundle.bundle import bundle_folder
-from registry.channels import Draft, promote, refusals, refuse
+from registry.channels import Draft, promote, refusals, refuse, require_may_be
 from registry.problems import RegistryProblem
 from registry.records import Record, history
 from registry.stores_folder import Folder
@@ -36,6 +34,26 @@ def judge_by(rules: Gate) -> Judge:
     return judge
 
 
+def judged(store: Folder, channel: str, draft: Draft, bundles: Folder, judge: Judge) -> tuple[Decision, Draft]:
+    """Ask the gate about a version beside what a channel serves; returns what it said, and the draft with it.
+
+    store: the one with the channel; bundles: the one that holds the version. They differ for a far registry, of which
+    `store` is a copy. Raises RegistryProblem where the channel cannot be read or believed: then nothing is known of it.
+    """
+    records = history(store, channel) if store.root.is_dir() else []
+    served = bundle_folder(store.root, records[-1].version) if records else None
+    decision = judge(bundle_folder(bundles.root, draft.version), served)
+    overruled = draft.forced and decision.decision != "promote"
+    return decision, replace(draft, gate=decision.as_json(), seen=len(records), forced=overruled)
+
+
+def is_served(store: Folder, channel: str, version: str) -> bool:
+    """Whether a channel serves a version. Raises RegistryProblem for a channel that may not be."""
+    require_may_be(store, channel)
+    records = history(store, channel) if store.root.is_dir() else []
+    return bool(records) and records[-1].version == version
+
+
 def put_into_service(store: Folder, channel: str, draft: Draft, judge: Judge) -> tuple[Decision, Record | None]:
     """Ask the gate about a registered version, and promote it if it may be or is forced; else keep the refusal.
 
@@ -43,27 +61,22 @@ def put_into_service(store: Folder, channel: str, draft: Draft, judge: Judge) ->
     Raises RegistryProblem, with the channel as it was.
     """
 
-    def asked(records: list[Record]) -> tuple[Decision, Draft]:
-        served = bundle_folder(store.root, records[-1].version) if records else None
-        decision = judge(bundle_folder(store.root, draft.version), served)
-        return decision, replace(draft, gate=decision.as_json(), seen=len(records), forced=_overruled(draft, decision))
-
     def asked_anew(since: list[Record]) -> Draft:
-        decision, gated = asked([*records, *since])
-        if not (gated.forced or decision.decision == "promote"):
-            raise RegistryProblem(f"somebody else promoted meanwhile, and beside that: {decision.reasons[0]}")
-        return gated
+        again, anew = judged(store, channel, draft, store, judge)
+        if not _may(again, anew):
+            number = since[-1].number
+            raise RegistryProblem(f"record {number} was promoted meanwhile, and beside that: {again.reasons[0]}")
+        return anew
 
-    records = history(store, channel)
-    decision, gated = asked(records)
-    if not (gated.forced or decision.decision == "promote"):
+    decision, gated = judged(store, channel, draft, store, judge)
+    if not _may(decision, gated):
         refuse(store, channel, draft.version, decision.as_json())
         return decision, None
     return decision, promote(store, channel, gated, asked_anew)
 
 
-def _overruled(draft: Draft, decision: Decision) -> bool:
-    return draft.forced and decision.decision != "promote"
+def _may(decision: Decision, draft: Draft) -> bool:
+    return draft.forced or decision.decision == "promote"
 
 
 def served_version(registry: Path) -> str:
@@ -88,11 +101,3 @@ def require_channels(registry: Path) -> None:
             f"{to_root(registry)} has the layout of earlier versions, in which one file names what is served. "
             f"Nothing was published. Bring it into the new one, once: make migrate REGISTRY={to_root(registry)}"
         )
-
-
-def me() -> str:
-    """Who is at work, as records tell it."""
-    try:
-        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
