@@ -56,16 +56,8 @@ def write_ledger() -> None:
         executed = ledger.setdefault(head["holdout_id"], [])
         if head["by"] not in executed:  # a run that had nothing to compare tells of the comparison before
             executed.append(head["by"])
-    write_atomically(ledger_file(), json.dumps(ledger).encode())
-
-
-def require_ledger() -> None:
-    """Make the ledger again if it is gone or damaged, and there are records to make it from."""
-    if not read_ledger() and ledger_file().parent.is_dir():
-        try:
-            write_ledger()
-        except (Problem, OSError):
-            return  # the record's own sentence will say what is wrong with the folder
+    if ledger != read_ledger():
+        write_atomically(ledger_file(), json.dumps(ledger).encode())
 
 
 def _head(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def recorded(verb: str, conf: Conf, conf_path: str, reporter: Any) -> Iterator[N
     cannot be; what else goes wrong with the record is told in a sentence, and the run ends as it would have.
     """
     history_folder(conf.name)
-    index.require_ledger()
+    _count_scorings()
     read = conf if verb == "run" else load_conf(conf_path, tuned=False)
     command = f"make {verb} CONF={conf_path}"
     started, status = _now(), "failed"
@@ -68,6 +68,12 @@ def recorded(verb: str, conf: Conf, conf_path: str, reporter: Any) -> Iterator[N
     finally:
         if reporter.started or verb != "run":
             _keep(read, _seen(verb, command, status, started, reporter))
+
+
+def _count_scorings() -> None:
+    """Make the ledger that the pages read agree with the records, some of which may be gone or come from elsewhere."""
+    with suppress(Problem, OSError):  # of a folder that cannot be written the record's own sentence will tell
+        index.write_ledger()
 
 
 def _seen(verb: str, command: str, status: str, started: str, reporter: Any) -> Seen:
