@@ -30,7 +30,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune audit report serve promote rollback history models prune migrate keys lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env puller-env policy-env
+.PHONY: help run tune audit report runs compare tag serve promote rollback history models prune migrate keys lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env puller-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,16 @@ audit: env ## hold the quoted error against records that nothing has used, on te
 
 report: env ## open the report, or print where it is
 	@$(BIN)/python $(ALONE) -m training.report "$$CONF"
+
+runs: env ## list the last runs, newest first: LAST=50 WINNER=svr STATUS=failed TAG=good DATA=1a2b (its digest) JSON=1
+	@$(BIN)/python $(ALONE) -m training.runs list "$$CONF" $${LAST:+--last="$$LAST"} $${WINNER:+--winner="$$WINNER"} \
+		$${STATUS:+--status="$$STATUS"} $${TAG:+--tag="$$TAG"} $${DATA:+--data="$$DATA"} $${JSON:+--json}
+
+compare: env ## say what differs between two runs, the last two or A=1a2b B=good, B=served, and write it as a page
+	@$(BIN)/python $(ALONE) -m training.runs compare "$$CONF" $${A:+--a="$$A"} $${B:+--b="$$B"}
+
+tag: env ## call a run by a name: make tag RUN=1a2b NAME=good; NAME= takes its tags away
+	@$(BIN)/python $(ALONE) -m training.runs tag "$$CONF" $${RUN:+--run="$$RUN"} $${NAME+--name="$$NAME"}
 
 serve: export CONF := $(CONF)
 serve: $(OWNER) ## serve what CONF has in service on http://127.0.0.1:5000 (PORT=5001, CHANNEL=production, REGISTRY=s3://...)
@@ -215,8 +225,9 @@ lock: env ## compile requirements/*.in into locks with hashes, after a change or
 			--custom-compile-command 'make lock' $(UPGRADE) $$(case $$name in pipeline|app|uv) echo -c requirements/dev.txt;; puller) echo -c requirements/delivery.txt;; esac) \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-clean: ## remove what runs made: results, reports, scratch, remembered fits; the bundles stay
-	@rm -rf runs reports/*/ scratch .cache
+clean: ## remove what runs made: results, reports, scratch, remembered fits; bundles and records stay (HISTORY=1: bundles)
+	@rm -rf reports/*/ scratch .cache
+	@if [ "$$HISTORY" = 1 ]; then rm -rf runs; elif [ -d runs ]; then find runs -mindepth 1 -maxdepth 1 ! -name history -exec rm -rf {} +; fi
 
 env: .venv/.installed ## make the environment in .venv from the locks
 delivery-env: .venv-delivery/.ready

@@ -5,6 +5,7 @@ By hand, by make lab, a person's own settings stay.
 
 import importlib
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -61,6 +62,23 @@ def settle() -> None:
         warnings.simplefilter("ignore")
     # JupyterLab brings a grammar of IRIs that jsonschema would compile for a second whenever it is imported.
     sys.modules.setdefault("rfc3987_syntax", None)
+    # A run that is ended so leaves its record first, as one that is ended by Ctrl-C.
+    signal.signal(signal.SIGTERM, _terminated)
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked this process to end."""
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise Terminated
+
+
+def end() -> int:
+    """End as whoever sent SIGTERM expects it, by that signal."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 128 + signal.SIGTERM  # where somebody blocks it
 
 
 def load(*modules: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from doit.cmd_base import DodoTaskLoader
 from doit.doit_cmd import DoitMain
@@ -25,13 +25,18 @@ from training.config.conf import Conf, load_conf, tuned_file
 from training.cores import CORES
 from training.data.source import location
 from training.files import make_folder
-from training.graph import graph
+from training.graph import graph, ledger
 from training.paths import ROOT, from_root, to_root
 from training.problems import RunProblem, status_of
+from training.tracking.recording import recorded
 
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
+
+
+# What each verb asks doit for; a run asks for what dodo.py has by default.
+TASKS = {"run": (), "tune": ("tuned", "search"), "audit": ("audit",)}
 
 
 class Reporter(ZeroReporter):
@@ -41,9 +46,25 @@ class Reporter(ZeroReporter):
         super().__init__(sys.stdout, {})
         self.start = time.monotonic()
         self.started: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
         self.executed: list[str] = []
+        self.skipped: list[str] = []
         self.failures: list[tuple[str, str]] = []
         self.status = 0
+        self.asked: list[str] = []
+        self.tasks: dict[str, Task] = {}
+
+    def initialize(self, tasks: dict[str, Task], _selected: list[str]) -> None:
+        """Called before the first step."""
+        self.tasks = tasks
+
+    def get_status(self, task: Task) -> None:
+        """Called before doit looks whether a step is up to date."""
+        self.asked.append(task.name)
+
+    def skip_uptodate(self, task: Task) -> None:
+        """Called when a step is up to date."""
+        self.skipped.append(task.name)
 
     def execute_task(self, task: Task) -> None:
         """Called when a step starts."""
@@ -56,17 +77,23 @@ class Reporter(ZeroReporter):
         """Called when a step has ended well."""
         if task.actions:
             self.executed.append(task.name)
-            self._say(f"✓ {_shown(task.name):32} {time.monotonic() - self.started[task.name]:5.1f} s")
+            self.ended[task.name] = time.monotonic()
+            self._say(f"✓ {_shown(task.name):32} {self.ended[task.name] - self.started[task.name]:5.1f} s")
 
     def add_failure(self, task: Task, fail: BaseFail) -> None:
         """Called when a step has failed, or was left out since another one failed."""
         if task.name in self.started:
+            self.ended[task.name] = time.monotonic()
             self._say(f"✗ {_shown(task.name)}")
             self.failures.append((task.name, fail.get_msg().strip()))
 
     def runtime_error(self, msg: str) -> None:
         """Called for errors of doit itself."""
         self.failures.append(("doit", msg))
+
+    def notebooks(self) -> dict[str, dict[str, Any] | None]:
+        """The notebooks that were asked for, each with what graph.reasons left of it."""
+        return {name: self.tasks[name].meta for name in self.asked if name.startswith("notebook:")}
 
     def _say(self, text: str) -> None:
         # one write, so that lines of steps that end at the same time do not run into each other
@@ -93,7 +120,10 @@ def main(arguments: list[str] | None = None) -> int:
         help="try instead, on random parts of the data, whether the quoted error can be believed",
     )
     options = parser.parse_args(arguments)
-    return status_of("make run", lambda: _start(options))
+    try:
+        return status_of("make run", lambda: _start(options))
+    except headless.Terminated:
+        return headless.end()
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -106,8 +136,8 @@ def _start(options: argparse.Namespace) -> int:
         return _audit(conf, options.conf, jobs) if options.audit else _run(conf, options.conf, jobs)
 
 
-def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
-    """Let doit run the named tasks, the default ones if none are named; failures are printed. Returns its reporter."""
+def _do(conf: Conf, conf_path: str, jobs: int, verb: str = "run") -> Reporter:
+    """Let doit run what a verb asks for, and keep a record of it; failures are printed. Returns its reporter."""
     headless.settle()  # before the first thread: from here on nothing changes what all of them share
     os.environ["CONF"] = conf_path
     make_folder(graph.runs_folder(conf))  # a registry may be in it
@@ -115,8 +145,9 @@ def _do(conf: Conf, conf_path: str, jobs: int, *names: str) -> Reporter:
     reporter = Reporter()
     config = {"GLOBAL": {"reporter": reporter, "num_process": jobs, "par_type": "thread", "continue": True}}
     doit = DoitMain(DodoTaskLoader(), config_filenames=(), extra_config=config)
-    status = doit.run(["-f", str(ROOT / "dodo.py"), "run", *names])
-    reporter.status = status or int(bool(reporter.failures))
+    with recorded(verb, conf, conf_path, reporter):
+        status = doit.run(["-f", str(ROOT / "dodo.py"), "run", *TASKS[verb]])
+        reporter.status = status or int(bool(reporter.failures))
     for name, message in reporter.failures:
         print(f"\n{_shown(name)} failed: {message}", file=sys.stderr)
     return reporter
@@ -141,7 +172,7 @@ def _tune(conf_path: str, jobs: int) -> int:
     conf, target = load_conf(conf_path, tuned=False), tuned_file(conf_path)
     trials = conf.notebooks.get("tune", {}).get("trials", "the notebook's number of")
     print(f"Searching {', '.join(search[1] or search[0] for search in graph.searches(conf))}: {trials} trials each")
-    reporter = _do(conf, conf_path, jobs, "tuned", "search")
+    reporter = _do(conf, conf_path, jobs, "tune")
     if not reporter.status:
         pages = to_root(graph.reports_folder(conf) / "report")
         print(f"\nFound: {to_root(target)}; review it as a diff (git diff), commit it, then make run")
@@ -174,7 +205,8 @@ def summary(conf: Conf) -> str:
     version = digest_file(graph.runs_folder(conf) / "05_publish" / "bundle" / "manifest.json")
     lines = ["", results["warning"]] if results["warning"] else []
     lines += ["", f"{conf.title}: ranking, mean over the folds", *(f"  {line}" for line in results["ranking_lines"])]
-    lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}", ""]
+    lines += ["", f"Winner: {results['reason']}", f"On the hold-out: {results['holdout_text']}"]
+    lines += [*filter(None, [ledger.tell_times(graph.runs_folder(conf))]), ""]
     report = to_root(graph.reports_folder(conf) / "report.html")
     lines += [f"Bundle: {conf.registry}/bundles/{version}", f"Report: {report}"]
     return "\n".join([*lines, *_not_in_service(conf, version)])

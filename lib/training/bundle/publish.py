@@ -22,6 +22,8 @@ from training.provenance import git_commit
 
 DRAFT = "bundle"
 LEFT_SECONDS = 3600.0  # what is older and half-written was left by a publisher that was killed
+# What make compare leaves among the reports: it is about two runs, and belongs to no bundle.
+COMPARISON = "compare.html"
 
 
 def is_published(draft: Path, registry: Path) -> bool:
@@ -69,14 +71,14 @@ def publish(draft: Path, reports: Path, registry: Path, judge: Judge) -> None:
 
 def _stage(draft: Path, reports: Path, staged: Path) -> None:
     shutil.copytree(draft / DRAFT, staged, dirs_exist_ok=True)
-    shutil.copytree(reports, staged / "reports")
+    shutil.copytree(reports, staged / "reports", ignore=shutil.ignore_patterns(COMPARISON))
     timings = {path.parent.name: json.loads(path.read_bytes()) for path in draft.parent.glob("*/timings.json")}
-    pages = sorted(path for path in reports.rglob("*") if path.is_file())
+    pages = sorted(path for path in (staged / "reports").rglob("*") if path.is_file())
     run = {
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git_commit(),
         "timings": timings,
-        "reports": {path.relative_to(reports).as_posix(): digest_file(path) for path in pages},
+        "reports": {path.relative_to(staged / "reports").as_posix(): digest_file(path) for path in pages},
     }
     (staged / "run.json").write_bytes(canonical_json(run))
 

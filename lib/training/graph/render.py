@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import modelbundle
 from training.files import write_atomically
+from training.graph.ledger import COMPARED, tell_times
 from training.graph.notebooks import notebook_path, tags
 from training.headless import load
 from training.reporting.markup import INK, for_page, shown
@@ -45,7 +46,8 @@ def render_notebook(  # noqa: PLR0913 - what is shown, and where
 
     source = nbformat.read(notebook_path(notebook), as_version=4)
     ran = nbformat.read(executed, as_version=4)
-    write_atomically(page, _page(_joined(source, ran), title, node, pages))
+    told = tell_times(executed.parent.parent) if node == COMPARED else ""
+    write_atomically(page, _page(_joined(source, ran), {"title": title, "told": told}, node, pages))
 
 
 def _joined(source: Any, ran: Any) -> Any:
@@ -66,7 +68,7 @@ def _tagged(notebook: Any, tag: str) -> list[Any]:
     return [cell for cell in notebook.cells if tag in tags(cell)]
 
 
-def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> bytes:
+def _page(notebook: Any, facts: Mapping[str, str], node: str, pages: Mapping[str, str]) -> bytes:
     heading = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells[:1]), re.MULTILINE)
     _make_parts_of_a_page([output for cell in notebook.cells for output in cell.get("outputs", [])])
     here = Path(pages[node]).parent
@@ -79,7 +81,7 @@ def _page(notebook: Any, title: str, node: str, pages: Mapping[str, str]) -> byt
         for name, file in pages.items()
     ]
     css = "".join(file.read_text(encoding="utf-8") for file in (LOOK, TEMPLATES / "report.css"))
-    facts = {"title": title, "heading": shown(heading.group(1)) if heading else node, "links": links, "css": css}
+    facts = {**facts, "heading": shown(heading.group(1)) if heading else node, "links": links, "css": css}
     exporter = _exporter(threading.get_ident())
     html, _ = exporter.from_notebook_node(notebook, resources={"page": facts})
     return html.encode()

@@ -26,6 +26,7 @@ from training.graph.graph import (
     upstream,
 )
 from training.graph.notebooks import code_digest, notebook_path, read_notebook, shown_digest
+from training.graph.reasons import Reasons
 from training.headless import environment
 from training.paths import ROOT, from_root, to_root
 from training.problems import TOLD, ConfigProblem
@@ -55,7 +56,7 @@ def node_task(conf: Conf, conf_path: str, notebook: str, candidate: str, data_fi
         file_dep=_names(data_file, *before),
         task_dep=["check"] if notebook in ("03_train", "tune", "audit") else [],
         targets=_names(folder / "notebook.ipynb", folder / "results.json"),
-        uptodate=[config_changed(decides), _outputs_unchanged(folder)],
+        uptodate=[config_changed(decides), _outputs_unchanged(folder), Reasons(decides)],
     )
 
 

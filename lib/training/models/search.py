@@ -105,6 +105,17 @@ def summary(found: Found) -> dict[str, Any]:
     }
 
 
+def trials_table(found: Found) -> list[dict[str, Any]]:
+    """All that a search tried, in order: parameters and score; None where the candidate failed."""
+    tried = zip(found.tried, found.scores, strict=True)
+    return [{"parameters": values, "score": None if math.isnan(score) else score} for values, score in tried]
+
+
+def blends_table(scores: Mapping[tuple[str, ...], float]) -> list[dict[str, Any]]:
+    """All blends that blend_scores tried, best first: members and score."""
+    return [{"members": list(names), "score": score} for names, score in scores.items()]
+
+
 def try_each(
     candidates: Mapping[str, Candidate], build: Callable[[Candidate], Pipeline], shared: Shared, scorer: str
 ) -> tuple[dict[str, float], dict[str, list[list[float]]]]:
