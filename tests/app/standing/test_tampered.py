@@ -12,7 +12,10 @@ import pytest
 
 from app import create_app
 from app.settings import Settings
-from modelbundle.bundle import VERIFIED_FILES
+from modelbundle.bundle import VERIFIED_FILES, current_folder
+from registry.channels import write_current
+from registry.records import bytes_of, digest_of, key_of, newest
+from registry.stores_folder import Folder
 from tests.helpers.serving import free_port, serving
 from tests.modelbundle.conftest import rename, vouch, without_plan
 from tests.modelbundle.test_tampering import Trap, flip_last_byte
@@ -25,18 +28,33 @@ from tests.helpers.asking import PROBLEM, ask, counts, logged
 pytestmark = pytest.mark.run
 
 
-@pytest.fixture
-def models(registry: Path, tmp_path: Path) -> Path:
+@pytest.fixture(params=["channels", "the old layout"])
+def models(registry: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A registry of one sound bundle, for a test to damage."""
-    return Path(shutil.copytree(registry, tmp_path / "models"))
+    models = tmp_path / "models"
+    if request.param == "channels":
+        return Path(shutil.copytree(registry, models))
+    served = current_folder(registry)
+    shutil.copytree(served, models / served.name)
+    (models / "current").write_text(served.name)
+    return models
 
 
 def current(models: Path) -> Path:
-    return models / (models / "current").read_text().strip()
+    return current_folder(models)
 
 
 def publish(folder: Path) -> Path:
-    (folder.parent / "current").write_text(folder.name)
+    """Name it as what is to be served, as somebody does who can write to the registry and holds no gate."""
+    if folder.parent.name != "bundles":
+        (folder.parent / "current").write_text(folder.name)
+        return folder
+    store = Folder(folder.parents[1])
+    last = newest(store, "local")
+    changes = {"version": folder.name, "number": last.number + 1, "before": digest_of(last)}
+    record = last.model_copy(update=changes)
+    store.create(key_of("local", record.number), bytes_of(record))
+    write_current(store, "local")
     return folder
 
 
@@ -116,7 +134,8 @@ def test_a_server_with_a_tampered_bundle_starts_and_says_why_it_is_not_ready(mod
 
 def add_malicious(models: Path, marker: Path) -> Path:
     """Publish a second bundle, consistent in itself, whose pickle has a payload, and no plan in its place."""
-    copy = without_plan(Path(shutil.copytree(current(models), models / "copy")))
+    served = current(models)
+    copy = without_plan(Path(shutil.copytree(served, served.with_name("copy"))))
     return publish(vouch(set_trap(copy, marker)))
 
 
@@ -134,9 +153,10 @@ def test_without_a_pin_the_same_bundle_is_unpickled(models: Path, tmp_path: Path
     """Or the test above would prove nothing."""
     malicious = add_malicious(models, tmp_path / "unpickled")
 
-    answer = create_app(Settings(models=models)).test_client().get("/readyz")
+    answer = json.loads(create_app(Settings(models=models)).test_client().get("/readyz").text)
 
-    assert str(malicious) in json.loads(answer.text)["detail"]
+    reason = answer["refused"]["reason"] if (models / "channels").is_dir() else answer["detail"]
+    assert str(malicious) in reason
     assert (tmp_path / "unpickled").exists()
 
 
