@@ -34,11 +34,13 @@ class Facts:
 def register(store: Store, folder: Path) -> str:
     """Copy a bundle from a folder into a store; returns its version.
 
-    It appears whole or not at all. One that is there already is held against its manifest, mended file by file, and
-    gets the folder's reports and run.json. What the manifest does not vouch for, but these, stays behind.
+    It appears whole or not at all; a store in a folder that is not there is begun. A bundle that is there already is
+    mended file by file where it is damaged, and gets the folder's reports and run.json. What the manifest does not
+    vouch for, but these, stays behind.
     Raises RegistryProblem if the folder holds no right bundle, or one of another problem than the store's.
     """
     version, files = _gathered(folder)
+    store.begin()
     require_same_problem(store, version, manifest_read(files[MANIFEST], folder / MANIFEST)["name"])
     prefix = f"bundles/{version}"
     if not store.create_tree(prefix, files, last=MANIFEST):

@@ -7,13 +7,15 @@ from pathlib import Path
 
 _FULL = "Free some space, and try again"
 _RIGHTS = "Mend the rights of the folder, or mount it for writing, and try again"
+_FILE = "A file stands where a folder should be: move it away, or mend the registry's address"
 _ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EROFS: _RIGHTS,
     errno.EACCES: _RIGHTS,
     errno.EPERM: f"{_RIGHTS}; a file system without hard links cannot hold a registry",
-    errno.ENOTDIR: "A file stands where a folder should be: move it away, or mend the registry's address",
+    errno.EEXIST: _FILE,
+    errno.ENOTDIR: _FILE,
     errno.ENOTSUP: "A file system without hard links cannot hold a registry: put it on another one",
 }
 

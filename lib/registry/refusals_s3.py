@@ -67,7 +67,8 @@ def _sentence(error: Exception) -> str | None:
         return f"S3 answers {code}: {message.rstrip('.')}. {_ADVICE.get(code, _UNKNOWN)}"
     if isinstance(error, _without_credentials()):
         return f"{str(error).rstrip('.')}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    if isinstance(error, (exceptions.HTTPClientError, HTTPError, OSError)):
+    away = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError, HTTPError, OSError)
+    if isinstance(error, away):
         return f"cannot be reached: {error}. Look at the network and at AWS_ENDPOINT_URL. {_UNKNOWN}"
     if isinstance(error, (exceptions.BotoCoreError, ValueError)):
         return f"{str(error).rstrip('.')}. Mend the address or the settings of AWS"

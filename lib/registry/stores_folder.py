@@ -24,6 +24,11 @@ class Folder:
     def __str__(self) -> str:
         return str(self.root)
 
+    def begin(self) -> None:
+        """Make the folder, if it is not there."""
+        with told(self.root, "written"):
+            make_folder(self.root)
+
     def create(self, key: str, data: bytes) -> bool:
         """Write a file only if it is not there, whole or not at all; returns whether it was this call that did."""
         path = self._path(key)

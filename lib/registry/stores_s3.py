@@ -51,6 +51,9 @@ class S3:
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
+    def begin(self) -> None:
+        """Nothing is made here: a bucket is its owner's to make, and a prefix needs no making."""
+
     def create(self, key: str, data: bytes) -> bool:
         """Write a file only if it is not there; returns whether it was this call that did."""
         full = self._key(key)

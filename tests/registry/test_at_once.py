@@ -37,6 +37,7 @@ def run_promoters(*arguments: object) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.run
 @pytest.mark.parametrize(
     ("count", "each", "kills"),
     [

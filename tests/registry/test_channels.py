@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modelbundle.digests import digest_bytes
 from registry.channels import Draft, channels, promote, refusals, refuse, rollback, served, write_current
 from registry.records import digest_of, history
 from registry.stores import Store
-from tests.registry.conftest import DATA, ME, refusal
+from tests.registry.conftest import DATA, ME, refusal, write_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from registry.records import Record
 
@@ -130,6 +132,19 @@ def test_a_bundle_of_another_problem_is_refused(store: Store, serve: Callable[..
 
     assert "A registry belongs to one problem" in refusal(add, 2, name="car_prices")
     assert history(store, "staging") == [record]
+
+
+def test_where_two_problems_came_into_one_store_at_once_neither_is_promoted(
+    store: Store, add: Callable[..., str], tmp_path: Path
+):
+    draft = write_bundle(tmp_path / "another", 2, name="car_prices")
+    files = {name: (draft / name).read_bytes() for name in ("manifest.json", "model.pkl", "golden.json")}
+    other, version = digest_bytes(files["manifest.json"]), add(1)
+    store.create_tree(f"bundles/{other}", files, last="manifest.json")
+
+    for each in (version, other):
+        assert "A registry belongs to one problem" in refusal(promote, store, "staging", Draft(each, ME))
+    assert channels(store) == []
 
 
 def test_a_channel_of_another_problem_is_not_promoted_to(store: Store, serve: Callable[..., Record], add: Callable):
