@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -87,3 +88,7 @@ def test_a_run_that_is_stopped_leaves_no_kernel_behind(
 
     assert process.wait(30) != 0
     assert happens(lambda: not alive(project.folder), 10), [left.cmdline() for left in alive(project.folder)]
+    left = [json.loads(path.read_bytes()) for path in project.folder.glob("runs/history/smoke/*/run.json")]
+    assert [record["status"] for record in left] == ([] if number == signal.SIGKILL else ["interrupted"])
+    assert {node["outcome"] for record in left for node in record["nodes"].values()} <= {"ran", "stopped", "left out"}
+    assert process.returncode == -number

@@ -36,7 +36,9 @@ class Reasons(UptodateCalculator):
         found += [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         before = set(self.get_val(task.name, "deps:") or ())
         found += [f"no longer reads {_shown(file)}" for file in sorted(before - set(task.file_dep))]
-        return found + [_shown(file) for file in sorted(task.file_dep) if self._is_other(task, file)]
+        return found + [
+            _shown(file) for file in sorted(task.file_dep) if file not in before or self._is_other(task, file)
+        ]
 
     def _is_other(self, task: Any, file: str) -> bool:
         """Whether a file that the task reads is another one than the last time."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SOUND = ("ran", "up to date")
 MOST_FILES = 20
 LONGEST_FAILURE = 2000
-_ADDRESS = re.compile(r"(\w[\w+.-]*://)(?:[^\s/?#'\"<>]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
+_ADDRESS = re.compile(r"(\w[\w+.-]*://)(?:[^\s/?#]*@)?([^\s?#'\"<>]*)(?:[?#][^\s'\"<>]*)?")
 
 
 def content(conf: Conf, seen: Seen) -> dict[str, Any]:
@@ -83,7 +83,13 @@ def without_secrets(value: Any) -> Any:
         return {key: without_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [without_secrets(item) for item in value]
-    return _ADDRESS.sub(r"\1\2", value) if isinstance(value, str) else value
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> str:
+    if _ADDRESS.match(text):  # a value that is an address, whose query may hold anything
+        text = re.split("[?#]", text, maxsplit=1)[0]
+    return _ADDRESS.sub(r"\1\2", text)
 
 
 def _nodes(seen: Seen) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from modelbundle.digests import digest_bytes
 from training.paths import ROOT, to_root
@@ -53,7 +53,7 @@ class Record(BaseModel):
     ended: str
     who: str
     commit: dict[str, Any]
-    configuration: dict[str, Any]
+    configuration: dict[str, Any] = {}
     data: dict[str, Any]
     environment: dict[str, str]
     nodes: dict[str, Node]
@@ -63,7 +63,7 @@ class Record(BaseModel):
     folds: dict[str, Any] | None = None
     metric: str
     metrics: dict[str, dict[str, Any]] = {}
-    ranking: list[dict[str, Any]] | dict[str, Any] = []
+    ranking: list[dict[str, Any]] = []
     winner: str | None = None
     reason: str | None = None
     holdout: dict[str, Any] | None = None
@@ -91,7 +91,8 @@ def run_name(started: str, data: bytes) -> str:
 def read_record(folder: Path, *, whole: bool = True) -> Record:
     """Read a record. whole: also the tables that were too long for it, and stand among the arrays.
 
-    Raises RunProblem if it is missing, is not what was written, or was written by a newer version.
+    Without them these fields are empty. Raises RunProblem if it is missing, is not what was written, or was written by
+    a newer version.
     """
     path = folder / FILE
     try:
@@ -99,12 +100,14 @@ def read_record(folder: Path, *, whole: bool = True) -> Record:
         if digest_bytes(data)[:8] != folder.name.rpartition("-")[2]:
             raise RunProblem(f"{to_root(path)} is not what the run wrote: the name of its folder has another digest")
         content = json.loads(data)
-        if whole:
-            content = {key: _filled(value, folder.parent / ARRAYS) for key, value in content.items()}
+        long = [key for key, value in content.items() if isinstance(value, dict) and value.keys() == {KEPT}]
+        for key in long:
+            elsewhere = array_file(folder.parent / ARRAYS, content.pop(key)[KEPT], "json")
+            content |= {key: json.loads(gzip.decompress(elsewhere.read_bytes()))} if whole else {}
         return Record.model_validate(content)
     except OSError as error:
         raise RunProblem(f"{to_root(Path(error.filename or path))} cannot be read: {error.strerror}") from None
-    except (ValidationError, ValueError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         version = "; it may be of a newer version of this project" if "schema_version" in str(error) else ""
         raise RunProblem(f"{to_root(path)} is no record of a run{version}: {str(error).splitlines()[0]}") from None
 
@@ -112,9 +115,3 @@ def read_record(folder: Path, *, whole: bool = True) -> Record:
 def array_file(arrays: Path, digest: str, ending: str) -> Path:
     """Where an array is kept: named by the digest of what it holds, compressed."""
     return arrays / f"{digest}.{ending}.gz"
-
-
-def _filled(value: Any, arrays: Path) -> Any:
-    if isinstance(value, dict) and value.keys() == {KEPT}:
-        return json.loads(gzip.decompress(array_file(arrays, value[KEPT], "json").read_bytes()))
-    return value

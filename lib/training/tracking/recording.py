@@ -99,7 +99,7 @@ def _keep(conf: Conf, seen: Seen) -> None:
     except Exception as error:  # whatever a notebook of somebody's left, the run counts for more than its record
         why = f"{type(error).__name__}: {error}"
     else:
-        print(f"\nRecord: {to_root(folder)}")
+        print(f"\nRecord: {to_root(folder)}", flush=True)
         return
     print(f"\nmake {seen.verb}: no record of this run was kept: {why}", file=sys.stderr)
 
@@ -109,7 +109,8 @@ def _write(conf: Conf, seen: Seen) -> Any:
     record |= _beside_the_last(conf, record)
     for path in gather.out_of_fold(conf, record):
         store.keep_array(history, path.read_bytes(), "csv")
-    folder = store.write_record(history, record, gather.pages(conf, seen))
+    whole = Record.model_validate(record).model_dump(mode="json")
+    folder = store.write_record(history, whole, gather.pages(conf, seen))
     index.write_ledger()
     store.prune_pages(history, index.with_pages(conf.name, from_root(conf.registry)))
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
@@ -154,3 +155,11 @@ def test_what_it_writes_is_what_the_next_run_goes_by(project: Project):
     assert set(conf.candidates["blend"].members) <= {"linear_regression", "svr", "random_forest"}
     assert conf.candidates["svr"].parameters["C"] == project.results("tune-svr")["parameters"]["C"]
     assert (project.folder / "reports/smoke/report/tune-svr.html").is_file()
+    record = json.loads(max(project.folder.glob("runs/history/smoke/*/run.json")).read_bytes())
+    tables = {name: search["table"] for name, search in record["searches"].items()}
+    assert (record["verb"], record["status"]) == ("tune", "finished")
+    assert {name: len(table) for name, table in tables.items()} == {
+        name: project.results(name)["trials"] for name in ("tune-svr", "tune-random_forest", "blend")
+    }
+    assert max(trial["score"] for trial in tables["tune-svr"]) == project.results("tune-svr")["after"]
+    assert tables["blend"][0]["members"] == list(conf.candidates["blend"].members)
