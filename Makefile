@@ -14,7 +14,7 @@ DELIVERY := .venv-delivery/bin
 # So has a registry on S3, or one whose promotions are signed: neither training nor serving knows S3.
 PULLER := PYTHONPATH=lib .venv-puller/bin/python
 OWNER := env $(if $(filter s3:%,$(REGISTRY))$(KEY),puller-env)
-owner = registry="$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}" && $(if $(filter s3:%,$(REGISTRY))$(KEY),$(PULLER),$(BIN)/python) -m registry.verbs
+owner = registry="$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}" && $(if $(filter s3:%,$(REGISTRY))$(KEY),$(PULLER),$(BIN)/python) -m registry.commands.owner
 DELIVERY_TESTS := --confcutdir=tests/delivery tests/delivery
 # Recipes take what people give from the environment, as "$$CONF", so that it is one word to the shell whatever stands
 # in it: blanks, brackets, quotes, a dollar sign, which make itself would read as the start of a variable's name.
@@ -61,8 +61,8 @@ tag: env ## call a run by a name: make tag RUN=1a2b NAME=good; NAME= takes its t
 serve: export CONF := $(CONF)
 serve: $(OWNER) ## serve what CONF has in service on http://127.0.0.1:5000 (PORT=5001, CHANNEL=production, REGISTRY=s3://...)
 	@case "$$REGISTRY" in \
-	s3:*) export MODELS="$${MODELS:-$(CURDIR)/runs/pulled}" && mkdir -p "$$MODELS" \
-		&& { $(PULLER) -m registry.pulling "$$REGISTRY" "$$MODELS" --channel="$$CHANNEL" --keys="$$PUBLIC_KEYS" & } \
+	s3:*) export MODELS="$${MODELS:-$$PWD/runs/pulled}" && mkdir -p "$$MODELS" \
+		&& { $(PULLER) -m registry.commands.pulling "$$REGISTRY" "$$MODELS" --channel="$$CHANNEL" --keys="$$PUBLIC_KEYS" & } \
 		&& trap "kill $$!" EXIT && $(BIN)/python -m app;; \
 	*) MODELS="$${MODELS:-$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}}" && export MODELS \
 		&& exec $(BIN)/python -m app;; esac
@@ -73,9 +73,9 @@ promote: $(OWNER) ## put a model into service if the gate agrees: make promote V
 	[ "$$REGISTRY$$KEY" ] || exec $(BIN)/python $(ALONE) -m training.promote "$$@"; \
 	models=$$($(BIN)/python -m training.bundle.registry "$$CONF") && registry="$${REGISTRY:-$$models}" || exit; \
 	far=$$(mktemp -d) && trap 'rm -rf "$$far"' EXIT \
-	&& $(PULLER) -m registry.pulling "$$registry" "$$far/copy" --channel="$$CHANNEL" --once \
+	&& $(PULLER) -m registry.commands.pulling "$$registry" "$$far/copy" --channel="$$CHANNEL" --once \
 	&& $(BIN)/python $(ALONE) -m training.promote "$$@" --against="$$far/copy" --draft="$$far/draft.json" \
-	&& $(PULLER) -m registry.verbs promote "$$registry" "$$CHANNEL" "$$far/draft.json" --bundles="$$models/bundles" $${KEY:+--key="$$KEY"}
+	&& $(PULLER) -m registry.commands.owner promote "$$registry" "$$CHANNEL" "$$far/draft.json" --bundles="$$models/bundles" $${KEY:+--key="$$KEY"}
 
 rollback: $(OWNER) ## go back to the model that was served before: make rollback WHY=... (CHANNEL=production, REGISTRY=s3://..., KEY=...)
 	@$(owner) rollback "$$registry" "$$CHANNEL" "$$WHY" $${KEY:+--key="$$KEY"}
@@ -93,7 +93,7 @@ migrate: $(OWNER) ## bring a registry of the old layout, models/current, into th
 	@$(owner) migrate "$$registry"
 
 keys: puller-env ## make a pair of keys that sign promotions: make keys FILE=promoter.pem
-	@$(PULLER) -m registry.verbs keys "$${FILE:-promoter.pem}"
+	@$(PULLER) -m registry.commands.owner keys "$${FILE:-promoter.pem}"
 
 lab: env ## open the notebooks in Jupyter
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -199,8 +199,9 @@ terraform-apply: ## change an environment: make terraform-apply ENVIRONMENT=stag
 	@terraform -chdir=terraform init -reconfigure -input=false -backend-config="environments/$$ENVIRONMENT.s3.tfbackend"
 	@terraform -chdir=terraform apply -input=false -auto-approve -var-file="environments/$$ENVIRONMENT.tfvars"
 
-delivery-test: delivery-env ## test what pushes, deploys and decides, against stand-ins for AWS
+delivery-test: delivery-env ## test what pushes, deploys and decides, and the registry, against stand-ins for AWS
 	@$(DELIVERY)/python -m pytest -m "not image" $(DELIVERY_TESTS)
+	@PYTHONPATH=lib $(DELIVERY)/python -m pytest --confcutdir=tests/registry tests/registry
 
 probe: delivery-env ## ask a running service for the golden prices in dist/: make probe URL=http://127.0.0.1:5000
 	@$(DELIVERY)/python -m delivery.probe "$$URL" --golden $(GOLDEN_FILE)

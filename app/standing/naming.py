@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelbundle.bundle import PLAN, VERIFIED_FILES, bundle_folder
 from registry.problems import RegistryProblem
-from registry.pulling import PULLED
-from registry.records import Record, bad_versions, newer
+from registry.records import PULLED, Record, bad_versions, newer
 from registry.signatures import require_signed
 from registry.stores import open_store
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from registry.stores import Store
 
 MANIFEST = "manifest.json"
+SHOWN = 12  # digits of a version that people are shown: enough to give it back to any verb
 _VERSION = re.compile("[0-9a-f]{64}")
 _SHORT = re.compile("[0-9a-f]{6,63}")
 

@@ -5,6 +5,8 @@ The order is that of the numbers; `when` is for people, and clocks may run backw
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from registry.stores import Store
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+PULLED = "pulled.json"  # in a folder that a puller fills: what it tells of the far store
 CHANNEL = "[a-z][a-z0-9-]{0,30}"
 _NAME = re.compile(r"(\d{8})\.json", re.ASCII)
 _MEND = "Restore it from a copy of the registry; until then nothing is promoted here, and what is served stays"
@@ -87,6 +90,14 @@ def key_of(channel: str, number: int) -> str:
 def now() -> str:
     """The time as records tell it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def me() -> str:
+    """Who is at work, as records tell it."""
+    try:
+        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def history(store: Store, channel: str) -> list[Record]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelbundle.digests import canonical_json, digest_file
-from registry.bundles import require
+from registry.bundles import SHOWN, require
 from registry.channels import Draft
+from registry.records import me
 from registry.stores_folder import Folder
-from registry.verbs import SHOWN, me
 from training.bundle.service import LOCAL, is_served, judge_by, judged, put_into_service, require_channels
 from training.config.conf import load_conf
 from training.files import write_atomically

@@ -20,7 +20,7 @@ from doit.reporter import ZeroReporter
 from modelbundle.digests import digest_file
 from training import headless
 from training.bundle.registry import require_own
-from training.bundle.service import last_refusal, served_version
+from training.bundle.service import served_version, tell_refusal
 from training.config.conf import Conf, load_conf, tuned_file
 from training.cores import CORES
 from training.data.source import location
@@ -209,17 +209,7 @@ def summary(conf: Conf) -> str:
     lines += [*filter(None, [ledger.tell_times(graph.runs_folder(conf))]), ""]
     report = to_root(graph.reports_folder(conf) / "report.html")
     lines += [f"Bundle: {conf.registry}/bundles/{version}", f"Report: {report}"]
-    return "\n".join([*lines, *_not_in_service(conf, version)])
-
-
-def _not_in_service(conf: Conf, version: str) -> list[str]:
-    """Why the gate keeps a bundle out of service, and how to overrule it; nothing where it is in service."""
-    refused = last_refusal(from_root(conf.registry), version)
-    if refused is None:
-        return []
-    said = "The gate refuses it" if refused["decision"] == "refuse" else "The gate leaves it to a person"
-    lines = ["", f"{said}; what was served is served on.", *(f"  - {reason}" for reason in refused["reasons"])]
-    return [*lines, f"To overrule it: make promote VERSION={version[:12]} FORCE=1 WHY='...'"]
+    return "\n".join([*lines, *tell_refusal(from_root(conf.registry), version)])
 
 
 @contextmanager

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def run_promoters(*arguments: object) -> int:
     """Run promoters at once; returns how many of them were killed."""
     command = [sys.executable, "-m", "tests.registry.promoters", *map(str, arguments)]
-    settings = os.environ | {"PYTHONPATH": str(ROOT)}
+    settings = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "lib")])}
     done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

@@ -6,15 +6,16 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
 
 from registry import stores_s3
 from registry.channels import Draft, promote, served
 from registry.records import history
 from registry.stores import open_store
 from tests.registry.conftest import ME, refusal
+
+boto3 = pytest.importorskip("boto3", reason="S3 is tried in delivery's environment: make delivery-test")
+botocore = pytest.importorskip("botocore.exceptions")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,8 +52,8 @@ def answers(store: S3, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[st
     return answers
 
 
-def error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "as S3 says."}}, "PutObject")
+def error(code: str) -> Exception:
+    return botocore.ClientError({"Error": {"Code": code, "Message": "as S3 says."}}, "PutObject")
 
 
 def test_files_lie_below_the_prefix(store: S3, bucket: str):
@@ -155,7 +156,7 @@ def test_an_endpoint_without_conditional_writes_holds_no_registry(
 
 def test_a_promotion_whose_answer_never_came_says_where_to_look(store: S3, add, answers: Callable[..., list[str]]):
     version = add()
-    answers("put_object", ReadTimeoutError(endpoint_url="http://s3"))
+    answers("put_object", botocore.ReadTimeoutError(endpoint_url="http://s3"))
     told = refusal(promote, store, "staging", Draft(version, ME))
 
     assert "history/00000001.json: cannot be reached" in told

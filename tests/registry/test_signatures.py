@@ -16,6 +16,7 @@ from tests.registry.conftest import ME, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytest.importorskip("cryptography", reason="keys are tried in delivery's environment: make delivery-test")
 KEYS, OTHERS = make_keys(), make_keys()
 NOBODY = "has a signature that none of the 1 public keys here made"
 

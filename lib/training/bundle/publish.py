@@ -13,8 +13,8 @@ from modelbundle.digests import canonical_json, digest_file
 from registry.bundles import register
 from registry.channels import Draft
 from registry.problems import RegistryProblem
+from registry.records import me
 from registry.stores_folder import Folder
-from registry.verbs import me
 from training.bundle.service import LOCAL, Judge, last_refusal, put_into_service, require_channels, served_version
 from training.files import make_folder, unwritable
 from training.problems import RunProblem

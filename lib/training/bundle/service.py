@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelbundle.bundle import bundle_folder
+from registry.bundles import SHOWN
 from registry.channels import Draft, promote, refusals, refuse, require_may_be
 from registry.problems import RegistryProblem
 from registry.records import Record, history
@@ -92,6 +93,16 @@ def last_refusal(registry: Path, version: str) -> dict[str, Any] | None:
     served = served_version(registry) or None
     said = (it["gate"] for it in reversed(refusals(Folder(registry), LOCAL)) if it["version"] == version)
     return next((gate for gate in said if gate.get("served") == served), None)
+
+
+def tell_refusal(registry: Path, version: str) -> list[str]:
+    """Lines that say why the gate keeps a version out of service, and how to overrule it; none where it does not."""
+    refused = last_refusal(registry, version)
+    if refused is None:
+        return []
+    said = "The gate refuses it" if refused["decision"] == "refuse" else "The gate leaves it to a person"
+    lines = ["", f"{said}; what was served is served on.", *(f"  - {reason}" for reason in refused["reasons"])]
+    return [*lines, f"To overrule it: make promote VERSION={version[:SHOWN]} FORCE=1 WHY='...'"]
 
 
 def require_channels(registry: Path) -> None:

@@ -1,9 +1,8 @@
-"""What an owner asks of a registry, such as `make history` and `make rollback`: `python -m registry.verbs --help`."""
+"""What an owner asks of a registry, such as `make history` and `make rollback`."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import os
 import sys
@@ -14,18 +13,16 @@ from typing import TYPE_CHECKING
 
 from modelbundle.amounts import amount
 from registry import channels, prune, signatures
-from registry.bundles import manifest_of, register, versions
+from registry.bundles import SHOWN, manifest_of, register, versions
 from registry.channels import Draft
 from registry.migrate import migrate
 from registry.problems import RegistryProblem
-from registry.records import Record, bad_versions, history
+from registry.records import Record, bad_versions, history, me
 from registry.stores import open_store
 
 if TYPE_CHECKING:
     from registry.channels import Sign
     from registry.stores import Store
-
-SHOWN = 12  # digits of a version, enough to give it back to any verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m registry.verbs", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m registry.commands.owner", description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
 
     def verb(name: str, act: object, told: str, *needs: str) -> argparse.ArgumentParser:
@@ -147,14 +144,6 @@ def _migrate(options: argparse.Namespace) -> None:
 
 def _sign(key: Path | None) -> Sign | None:
     return partial(signatures.sign, private_pem=key.read_bytes()) if key else None
-
-
-def me() -> str:
-    """Who is at work, as records tell it."""
-    try:
-        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bringing a channel out of a far store into a folder, where the app follows it: `python -m registry.pulling --help`.
+"""Bringing a channel out of a far store into a folder, where the app follows it.
 
 The folder is a registry like any other: the app needs to know neither the store nor its credentials.
 """
@@ -18,15 +18,13 @@ from registry.channels import write_current
 from registry.fetching import fetch
 from registry.problems import RegistryProblem
 from registry.prune import prune
-from registry.records import Record, bad_versions, bytes_of, history, key_of, newer, now
+from registry.records import PULLED, Record, bad_versions, bytes_of, history, key_of, newer, now
 from registry.signatures import require_signed
 from registry.stores import open_store
 from registry.stores_folder import Folder
 
 if TYPE_CHECKING:
     from registry.stores import Store
-
-PULLED = "pulled.json"  # in the folder: what the app tells of the far store
 
 
 def pull(store: Store, target: Folder, channel: str, keys: Sequence[bytes], known: list[Record]) -> str:
@@ -91,7 +89,7 @@ def look(store: Store, target: Folder, channel: str, keys: Sequence[bytes], befo
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look every few seconds until somebody stops it; a failing look is told, and the next one tries again."""
-    parser = argparse.ArgumentParser(prog="python -m registry.pulling", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m registry.commands.pulling", description=__doc__.splitlines()[0])
     parser.add_argument("store", help="s3://bucket/prefix, or a folder")
     parser.add_argument("target", type=Path, help="the folder that the app follows")
     parser.add_argument("--channel", default="production", help="the channel to follow (default: %(default)s)")
@@ -108,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return int(bool(reason))
             time.sleep(options.seconds)
     except (RegistryProblem, OSError) as problem:
-        print(f"python -m registry.pulling: {problem}", file=sys.stderr)
+        print(f"python -m registry.commands.pulling: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

@@ -1,0 +1,1 @@
+"""What owners and servers run, `python -m registry.commands.owner` and `.pulling`; imports all of the package."""
