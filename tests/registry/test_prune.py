@@ -132,13 +132,17 @@ def test_what_killed_writers_left_is_swept(store: Store, add: Callable[..., str]
 
 
 def test_half_removed_is_not_there(store: Store, add: Callable[..., str], later, monkeypatch: pytest.MonkeyPatch):
-    """A kill amid the removal leaves no bundle that lacks files."""
-    version, delete = add(1), type(store).delete
+    """A kill after the first step of the removal leaves no bundle that lacks files."""
+    add(1)
     later(2 * HOURS)
-    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
-    monkeypatch.setattr(
-        type(store), "delete", lambda self, key: delete(self, key) if key.endswith("manifest.json") else None
-    )
+    steps, delete = iter(range(9)), type(store).delete
 
-    assert prune(store) == [version]
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", killed)
+    monkeypatch.setattr(type(store), "delete", lambda self, key: killed() if next(steps) else delete(self, key))
+    with pytest.raises(KeyboardInterrupt):
+        prune(store)
+
     assert versions(store) == []
