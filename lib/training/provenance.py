@@ -12,14 +12,19 @@ from itertools import accumulate
 from pathlib import Path
 
 import modelbundle
+import registry
 from modelbundle.digests import digest_bytes, digest_file, digest_json
 from training.paths import ROOT
 
-SOURCES = {"training": Path(__file__).parent, "modelbundle": Path(modelbundle.__file__).parent}
+SOURCES = {
+    "training": Path(__file__).parent,
+    "registry": Path(registry.__file__).parent,
+    "modelbundle": Path(modelbundle.__file__).parent,
+}
 
 
 def imported_modules(source: str, package: str = "") -> set[str]:
-    """Names of the modules of our two packages that a piece of Python imports itself, in functions too.
+    """Names of the modules of our packages that a piece of Python imports itself, in functions too.
 
     What is imported for types alone does not count: it changes nothing that runs.
     package: the one that relative imports start from.
@@ -35,12 +40,12 @@ def imported_modules(source: str, package: str = "") -> set[str]:
 
 
 def module_digest(*modules: str) -> str:
-    """Digest of the named modules and of all that they import from our two packages, directly or not."""
+    """Digest of the named modules and of all that they import from our packages, directly or not."""
     return digest_json({name: _digest(name) for name in sorted(with_imports(modules))})
 
 
 def with_imports(modules: Iterable[str]) -> set[str]:
-    """The named modules and all that they import from our two packages, at any depth.
+    """The named modules and all that they import from our packages, at any depth.
 
     Importing a module runs the packages that it lies in, so these count with it.
     """
@@ -100,7 +105,7 @@ def _packages_above(module: str) -> set[str]:
 
 
 def _files(module: str) -> list[Path]:
-    """The files of a module of our two packages: Python, C or both; none if it is no such module."""
+    """The files of a module of our packages: Python, C or both; none if it is no such module."""
     package, _, name = module.partition(".")
     if package not in SOURCES:
         return []

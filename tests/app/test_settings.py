@@ -41,7 +41,15 @@ def test_every_setting_is_read_from_the_variable_of_its_name():
     assert read_settings({"FOLLOW_SECONDS": "0.25"}).follow_seconds == 0.25
     lists = {"TRUSTED_PROXIES": "10.0.0.7, fd00::/8", "ALLOWED_ORIGINS": "https://a.example,http://[::1]:8000"}
     assert {name: getattr(read_settings(lists), name.lower()) for name in lists} == lists
-    assert len(LIMITS) + len(lists) + 5 == len(Settings.model_fields)
+    assert read_settings({"CHANNEL": "production"}).channel == "production"
+    assert read_settings({"PUBLIC_KEYS": "/a.pem, /b.pem"}).key_files == [Path("/a.pem"), Path("/b.pem")]
+    assert len(LIMITS) + len(lists) + 7 == len(Settings.model_fields)
+
+
+@pytest.mark.parametrize("text", ["../local", "Production", "a/b", "x" * 40])
+def test_a_channel_that_can_be_none_is_refused(text: str):
+    with pytest.raises(SettingsProblem, match="CHANNEL should be a channel's name, such as production"):
+        read_settings({"CHANNEL": text})
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])
