@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 LOOK = Path(modelbundle.__file__).parent / "look.css"
 OWN_LOOK = """
 figure { margin: .6rem 0; overflow-x: auto; }
-svg { display: block; width: 100%; max-width: 44rem; min-width: 22rem; height: auto; }
-svg text { font: 12px system-ui, sans-serif; fill: currentColor; } svg .soft { fill: var(--soft); }
-td { overflow-wrap: anywhere; } td:first-child { overflow-wrap: normal; }
+svg { display: block; width: 100%; max-width: 44rem; min-width: 26rem; height: auto; }
+svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
+svg .soft { fill: var(--soft); }
+tbody th { font-weight: 500; }
+td { min-width: 5.5rem; }
 """
 # The picture, in its own units: names stand left of the lines.
 WIDTH, LEFT, ROW, TOP, BOTTOM = 640, 180, 24, 12, 34
@@ -64,7 +66,8 @@ def _section(section: Section, comparison: Comparison) -> str:
 
 def _row(row: tuple[str, ...]) -> str:
     first, *others = map(html.escape, row)
-    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>\n'
+    broken = first.replace(".", ".<wbr>")  # a dotted key may take two lines on a phone
+    return f'<tr><th scope="row">{broken}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>\n'
 
 
 def _picture(comparison: Comparison) -> str:
@@ -88,7 +91,8 @@ def _picture(comparison: Comparison) -> str:
         if end
     )
     return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Paired differences by candidate">'
+        f'<figure tabindex="0"><svg viewBox="0 0 {WIDTH} {height}" role="img" '
+        'aria-label="Paired differences by candidate">'
         f'<line x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{TOP}" y2="{foot}" stroke="var(--edge)" stroke-dasharray="3 3"/>'
         f'{marks}{scale}<text class="soft" x="{WIDTH - 20}" y="{foot + 30}" text-anchor="end">'
         f"{html.escape(what)}</text></svg></figure>\n"

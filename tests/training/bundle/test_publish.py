@@ -218,3 +218,12 @@ def test_a_folder_that_was_there_keeps_its_rights(drafts: Drafts, tmp_path: Path
     drafts.publish("new", registry)
 
     assert registry.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_comparison_of_runs_is_not_published(drafts: Drafts):
+    (drafts.new / "reports/compare.html").write_text("two runs")
+    drafts.publish("new")
+    folder = drafts.registry / drafts.versions["new"]
+
+    assert not (folder / "reports/compare.html").exists()
+    assert "compare.html" not in json.loads((folder / "run.json").read_bytes())["reports"]

@@ -94,3 +94,20 @@ def test_the_head_leads_to_the_others_from_where_the_page_is(page: str):
         "tune-svr.html": "Search of svr",
         "model_card.html": "Model card",
     }
+
+
+@pytest.mark.parametrize(("node", "told"), [("04_compare", True), ("01_eda", False)])
+def test_the_result_says_below_its_summary_how_often_the_hold_out_was_scored(
+    node: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(render, "tell_times", lambda runs: f"scored in {runs.name}")
+    cells = [prose("title", "# Prices"), code("given", "x = 1", "parameters"), code("last", "tell()", "summary")]
+    monkeypatch.setattr(render, "notebook_path", lambda _: tmp_path / "runs/smoke/node/notebook.ipynb")
+    (tmp_path / "runs/smoke/node").mkdir(parents=True)
+    (tmp_path / "report").mkdir()
+    executed = render.notebook_path("")
+    nbformat.write(new_notebook(cells=cells), executed)
+    render.render_notebook("source", executed, tmp_path / PAGES[node], "Houses", node, PAGES)
+    page = (tmp_path / PAGES[node]).read_text(encoding="utf-8")
+
+    assert ('<p class="note">scored in smoke</p></section>' in page) is told

@@ -121,6 +121,10 @@ def test_what_differs_is_told_by_key_by_notebook_and_by_part():
     ]  # fmt: skip
 
 
+def test_what_one_run_does_not_know_is_no_difference():
+    assert differences.in_short(record(), record(data={"file": "data/x.csv"}, nodes={})) == []
+
+
 def test_equal_runs_are_the_same_in_everything():
     assert differences.in_short(record(), record()) == []
     assert told(record(), record()).count("The same.") == 3

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.training.tracking.conftest import History
+from modelbundle.digests import canonical_json
+from tests.training.tracking.conftest import History, content
 from training import runs
 from training.config.conf import Conf
 from training.tracking import find, listing
+from training.tracking.record import run_name
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -92,6 +95,20 @@ def test_the_verb_prints_a_table_or_json_and_says_where_there_is_nothing(
 def test_a_tag_needs_a_run_and_a_name(asked: list[str], said: str, capsys: pytest.CaptureFixture[str]):
     assert runs.main(["tag", "conf/smoke.yaml", *asked]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_thousand_records_are_listed_in_less_than_a_second(history: History):
+    for number in range(1000):
+        data = canonical_json(content(started=f"2026-03-01T{number // 60:02}:{number % 60:02}:00.000Z"))
+        folder = history.folder / run_name(json.loads(data)["started"], data)
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_bytes(data)
+    history.names()
+    before = time.process_time()
+    lines = listing.table(listing.listed("smoke", listing.Wanted(last=1000)), NOW)
+
+    assert time.process_time() - before < 0.5
+    assert len(lines) == 1001
 
 
 def test_to_list_runs_loads_nothing_that_is_slow():
