@@ -86,8 +86,8 @@ history: $(OWNER) ## print who put what into service, when and why (CHANNEL=prod
 models: $(OWNER) ## list the bundles of the registry, and which channel serves them (REGISTRY=s3://...)
 	@$(owner) models "$$registry"
 
-prune: $(OWNER) ## remove bundles that no channel serves or served lately (REGISTRY=s3://...)
-	@$(owner) prune "$$registry" ""
+prune: $(OWNER) ## remove bundles that no channel serves or served lately, and that no tagged run made (REGISTRY=s3://...)
+	@$(owner) prune "$$registry" "$$($(BIN)/python -m training.runs tagged "$$CONF")"
 
 migrate: $(OWNER) ## bring a registry of the old layout, models/current, into the one with channels, once
 	@$(owner) migrate "$$registry"

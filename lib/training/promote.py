@@ -19,6 +19,7 @@ from training.files import write_atomically
 from training.graph.graph import runs_folder
 from training.paths import from_root, to_root
 from training.problems import RunProblem, status_of
+from training.tracking.find import made_by
 
 if TYPE_CHECKING:
     from training.config.conf import Conf
@@ -46,7 +47,7 @@ def _promote(conf: Conf, options: argparse.Namespace) -> int:
     require_channels(registry)
     store, judge = Folder(registry), judge_by(conf.gate)
     version = require(store, options.version or _last(conf))
-    draft = Draft(version, me(), options.why, forced=options.force)
+    draft = Draft(version, me(), options.why, forced=options.force, run=made_by(conf.name, version))
     against = Folder(options.against) if options.draft else store
     if is_served(against, options.channel, version):
         print(f"{options.channel} serves {version[:SHOWN]} already")

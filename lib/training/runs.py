@@ -20,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what one of the verbs asks for; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.runs", description="List, compare and tag runs.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    runs, compare, tag = (verbs.add_parser(name) for name in ("list", "compare", "tag"))
-    for verb in (runs, compare, tag):
+    runs, compare, tag, tagged = (verbs.add_parser(name) for name in ("list", "compare", "tag", "tagged"))
+    for verb in (runs, compare, tag, tagged):
         verb.add_argument("conf", help="configuration file of the problem")
     for name in ("winner", "status", "tag", "data"):
         runs.add_argument(f"--{name}", default="", help="list only runs with this one")
@@ -32,9 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     tag.add_argument("--run", default="", help="the run to tag")
     tag.add_argument("--name", help="the tag; empty: take the run's tags from it")
     options = parser.parse_args(arguments)
-    act = {"list": _list, "compare": _compare, "tag": _tag}[options.verb]
-    called = {"list": "make runs", "compare": "make compare", "tag": "make tag"}[options.verb]
+    act = {"list": _list, "compare": _compare, "tag": _tag, "tagged": _tagged}[options.verb]
+    called = {"list": "make runs", "tagged": "make prune"}.get(options.verb, f"make {options.verb}")
     return status_of(called, lambda: act(load_conf(options.conf), options))
+
+
+def _tagged(conf: Conf, options: argparse.Namespace) -> None:
+    print(*find.tagged_versions(conf.name))
 
 
 def _list(conf: Conf, options: argparse.Namespace) -> None:
@@ -47,7 +51,9 @@ def _list(conf: Conf, options: argparse.Namespace) -> None:
     elif found:
         print("\n".join(listing.table(found)))
     else:
-        print(f"There is no such run of {conf.name} in {to_root(history_folder(conf.name))}.")
+        print(
+            f"No record in {to_root(history_folder(conf.name))} is of such a run of {conf.name}; make run leaves one."
+        )
 
 
 def _compare(conf: Conf, options: argparse.Namespace) -> None:

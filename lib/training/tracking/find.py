@@ -31,7 +31,7 @@ def find(conf: Conf, named: str) -> str:
     """
     there = heads(conf.name)
     if named == SERVED:
-        return _served(conf, there)
+        return _served(conf)
     known = tags(conf.name)
     if named in known:
         return known[named]
@@ -81,20 +81,27 @@ def tag(conf: Conf, run: str, name: str) -> str:
     return f"{found}: {name}"
 
 
-def served_version(registry: Path) -> str:
-    """The version of the bundle that a registry serves; raises RunProblem if it serves none."""
-    try:
-        return (registry / "current").read_text(encoding="utf-8").strip()
-    except OSError:
-        raise RunProblem(f"{to_root(registry)} serves no bundle yet; make run publishes one") from None
+def tagged_versions(problem: str) -> list[str]:
+    """The bundles of the runs that have a tag: make prune keeps them."""
+    tagged = set(tags(problem).values())
+    return sorted({head["bundle"] for head in heads(problem) if head["name"] in tagged and head["bundle"]})
 
 
-def _served(conf: Conf, there: list[dict[str, Any]]) -> str:
-    version = served_version(from_root(conf.registry))
-    made = [head["name"] for head in there if head["bundle"] == version]
-    if not made:
+def made_by(problem: str, version: str) -> str | None:
+    """Name of the run that made a bundle; None if no record tells."""
+    made = [head["name"] for head in heads(problem) if head["bundle"] == version]
+    return made[-1] if made else None  # later runs found nothing to make anew
+
+
+def _served(conf: Conf) -> str:
+    from training.bundle import service  # it loads numpy, which a list of runs does not need
+
+    version = service.served_version(from_root(conf.registry))
+    if not version:
+        raise RunProblem(f"{to_root(from_root(conf.registry))} serves no bundle yet; make run publishes one")
+    if (run := made_by(conf.name, version)) is None:
         raise RunProblem(f"no record tells of the bundle that is served, {version[:12]}: it is older than the records")
-    return made[-1]  # the run that made it; later ones found nothing to make anew
+    return run
 
 
 def _begins(head: dict[str, Any], named: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.training.tracking.conftest import History
+from training.bundle import service
 from training.config.conf import Conf
 from training.problems import RunProblem
 from training.tracking import find
@@ -32,19 +31,26 @@ def test_what_is_no_run_or_several_is_refused(history: History, conf: Conf, name
         find.find(conf, named)
 
 
-def test_the_served_run_is_the_one_that_made_the_bundle(history: History, conf: Conf, tmp_path: Path):
+def test_the_served_run_is_the_one_that_made_the_bundle(history: History, conf: Conf, monkeypatch: pytest.MonkeyPatch):
     made = history.add(1, bundle="v1")
     history.add(2, bundle="v1", verb="run", winner="ridge")
     history.add(3, bundle="v2")
     with pytest.raises(RunProblem, match="serves no bundle yet"):
         find.find(conf, "served")
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models/current").write_text("v1\n")
+    monkeypatch.setattr(service, "served_version", lambda registry: "v1")
 
-    assert find.find(conf, "served") == made
-    (tmp_path / "models/current").write_text("v0\n")
+    assert find.find(conf, "served") == find.made_by(conf.name, "v1") == made
+    monkeypatch.setattr(service, "served_version", lambda registry: "v0")
     with pytest.raises(RunProblem, match="older than the records"):
         find.find(conf, "served")
+
+
+def test_the_bundles_of_tagged_runs_are_known(history: History, conf: Conf):
+    tagged = history.add(1, bundle="v1")
+    history.add(2, bundle="v2")
+    find.tag(conf, tagged, "good")
+
+    assert find.tagged_versions(conf.name) == ["v1"]
 
 
 def test_the_last_runs_are_those_of_make_run(history: History, conf: Conf):

@@ -78,7 +78,7 @@ def test_the_verb_prints_a_table_or_json_and_says_where_there_is_nothing(
     history: History, capsys: pytest.CaptureFixture[str]
 ):
     assert runs.main(["list", "conf/smoke.yaml"]) == 0
-    assert "There is no such run of smoke" in capsys.readouterr().out
+    assert "is of such a run of smoke" in capsys.readouterr().out
     name = history.add(1)
     assert runs.main(["list", "conf/smoke.yaml", "--json"]) == 0
     (head,) = json.loads(capsys.readouterr().out)
