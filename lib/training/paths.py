@@ -5,6 +5,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 CACHE = ROOT / ".cache"
+# What make compare leaves among the reports: it is about two runs, and belongs to no bundle.
+COMPARISON = "compare.html"
 
 
 def from_root(path: str | Path) -> Path:

@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 
-from training.bundle.publish import COMPARISON
 from training.config.conf import Conf, load_conf
 from training.files import write_atomically
 from training.graph.graph import reports_folder
-from training.paths import to_root
+from training.paths import COMPARISON, to_root
 from training.problems import RunProblem, status_of
 from training.tracking import find, listing
 from training.tracking.record import history_folder, read_record

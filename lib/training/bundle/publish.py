@@ -17,13 +17,12 @@ from registry.records import me
 from registry.stores_folder import Folder
 from training.bundle.service import LOCAL, Judge, last_refusal, put_into_service, require_channels, served_version
 from training.files import make_folder, unwritable
+from training.paths import COMPARISON
 from training.problems import RunProblem
 from training.provenance import git_commit
 
 DRAFT = "bundle"
 LEFT_SECONDS = 3600.0  # what is older and half-written was left by a publisher that was killed
-# What make compare leaves among the reports: it is about two runs, and belongs to no bundle.
-COMPARISON = "compare.html"
 
 
 def is_published(draft: Path, registry: Path) -> bool:

@@ -223,7 +223,7 @@ def test_a_folder_that_was_there_keeps_its_rights(drafts: Drafts, tmp_path: Path
 def test_a_comparison_of_runs_is_not_published(drafts: Drafts):
     (drafts.new / "reports/compare.html").write_text("two runs")
     drafts.publish("new")
-    folder = drafts.registry / drafts.versions["new"]
+    folder = drafts.folder("new")
 
     assert not (folder / "reports/compare.html").exists()
     assert "compare.html" not in json.loads((folder / "run.json").read_bytes())["reports"]
