@@ -201,7 +201,7 @@ terraform-apply: ## change an environment: make terraform-apply ENVIRONMENT=stag
 
 delivery-test: delivery-env ## test what pushes, deploys and decides, and the registry, against stand-ins for AWS
 	@$(DELIVERY)/python -m pytest -m "not image" $(DELIVERY_TESTS)
-	@PYTHONPATH=lib $(DELIVERY)/python -m pytest --confcutdir=tests/registry tests/registry
+	@PYTHONPATH=lib $(DELIVERY)/python -m pytest --confcutdir=tests/registry -m "not slow" tests/registry
 
 probe: delivery-env ## ask a running service for the golden prices in dist/: make probe URL=http://127.0.0.1:5000
 	@$(DELIVERY)/python -m delivery.probe "$$URL" --golden $(GOLDEN_FILE)
