@@ -71,7 +71,7 @@ def test_the_answer_names_the_model_its_version_and_the_unit(client: FlaskClient
 
 def test_the_price_is_the_pickles_own_to_the_cent(client: FlaskClient, registry: Path, smoke: Project):
     table = pd.read_csv(smoke.folder / "data/house_prices.csv").head(50)
-    pickled = pickle.loads((registry / smoke.version() / "model.pkl").read_bytes()).predict(table)
+    pickled = pickle.loads((registry / "bundles" / smoke.version() / "model.pkl").read_bytes()).predict(table)
     records = json.loads(table.drop(columns="SalePrice").to_json(orient="records"))
     answers = client.post("/predict", json=records).json["predictions"]
 
@@ -174,7 +174,8 @@ def test_a_body_that_is_too_large_is_refused(client: FlaskClient):
 
 def test_it_is_alive_and_ready(client: FlaskClient, smoke: Project):
     assert client.get("/healthz").json == {"status": "alive"}
-    assert client.get("/readyz").json == {"status": "ready", "version": smoke.version()}
+    promotion = {"channel": "local", "number": 1}
+    assert client.get("/readyz").json == {"status": "ready", "version": smoke.version(), "promotion": promotion}
 
 
 def test_a_release_is_told_so_that_a_deployment_sees_what_answers(smoke: Project):
