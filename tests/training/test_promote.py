@@ -113,6 +113,7 @@ def test_for_a_far_registry_the_gates_draft_is_written_and_nothing_else(drafts: 
 
 def test_the_gate_is_asked_again_where_another_promotion_came_between(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
     store, judged = Folder(drafts.registry), []
+    drafts.publish("new", judge=object_to)
 
     def judge(folder: Path, served: Path | None) -> Decision:
         judged.append(served.name)
@@ -120,7 +121,7 @@ def test_the_gate_is_asked_again_where_another_promotion_came_between(drafts: Dr
             service.promote(store, "local", Draft(drafts.versions["new"], "somebody else"))
         return agree(folder, served)
 
-    decision, record = service.put_into_service(store, "local", Draft(drafts.versions["old"], "me"), judge)
+    _, record = service.put_into_service(store, "local", Draft(drafts.versions["old"], "me"), judge)
 
     assert judged == [drafts.versions["old"], drafts.versions["new"]]
     assert (record.number, record.gate["served"]) == (3, drafts.versions["new"])

@@ -48,16 +48,26 @@ def with_pages(problem: str, registry: Path) -> set[str]:
 
 def write_ledger() -> None:
     """Count from the records of all problems which executed comparisons scored which hold-out, in their order."""
-    folder = ledger_file().parent
-    problems = [path.name for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    scored = [head for problem in problems for head in heads(problem) if head.get("holdout_id")]
+    scored = [head for folder in _histories() for head in heads(folder.name) if head.get("holdout_id")]
     ledger: dict[str, list[str]] = {}
     for head in sorted(scored, key=lambda head: head["started"]):
         executed = ledger.setdefault(head["holdout_id"], [])
         if head["by"] not in executed:  # a run that had nothing to compare tells of the comparison before
             executed.append(head["by"])
-    if ledger != read_ledger():
-        write_atomically(ledger_file(), json.dumps(ledger).encode())
+    write_atomically(ledger_file(), json.dumps(ledger).encode())
+
+
+def require_ledger() -> None:
+    """Count again where records have come or gone since the last count, which shows in the times of their folders."""
+    changed = [folder.stat().st_mtime_ns for folder in _histories()]
+    path = ledger_file()
+    if changed and not (path.is_file() and path.stat().st_mtime_ns >= max(changed) and read_ledger()):
+        write_ledger()
+
+
+def _histories() -> list[Path]:
+    folder = ledger_file().parent
+    return [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
 
 
 def _head(folder: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def recorded(verb: str, conf: Conf, conf_path: str, reporter: Any) -> Iterator[N
 def _count_scorings() -> None:
     """Make the ledger that the pages read agree with the records, some of which may be gone or come from elsewhere."""
     with suppress(Problem, OSError):  # of a folder that cannot be written the record's own sentence will tell
-        index.write_ledger()
+        index.require_ledger()
 
 
 def _seen(verb: str, command: str, status: str, started: str, reporter: Any) -> Seen:

@@ -123,7 +123,9 @@ def test_a_table_shows_each_cell_as_it_is_written():
 def test_a_title_is_text_in_head_and_tab():
     title = f"{TEXT} &amp; {{{{7*7}}}}"
     cell = nbformat.v4.new_markdown_cell(f"# Model card: {literal(title)}")
-    page = render._page(nbformat.v4.new_notebook(cells=[cell]), title, "card", {"card": "card.html"}).decode()
+    page = render._page(
+        nbformat.v4.new_notebook(cells=[cell]), {"title": title}, "card", {"card": "card.html"}
+    ).decode()
 
     assert html.unescape(re.search("<title>(.*?)</title>", page)[1]) == f"Model card: {title} \N{EN DASH} {title}"
     assert html.unescape(re.search('<p class="problem">(.*?)</p>', page)[1]) == title

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from typing import Any
 
 import pytest
@@ -95,8 +97,30 @@ def test_a_ledger_that_says_something_else_than_the_records_is_made_again(histor
     assert ledger.read_ledger() == {"h": ["first"]}
 
 
+@pytest.mark.parametrize("change", ["a record went", "a record came", "the ledger went", "the ledger is damaged"])
+def test_scorings_are_counted_again_when_something_has_changed_and_not_otherwise(
+    history: History, change: str, monkeypatch: pytest.MonkeyPatch
+):
+    name = history.add(1)
+    index.require_ledger()
+    with monkeypatch.context() as patched:
+        patched.setattr(index, "write_ledger", None)  # is not called
+        index.require_ledger()
+    time.sleep(0.02)  # the clock of a file system has coarse ticks
+    {
+        "a record went": lambda: shutil.rmtree(history.folder / name),
+        "a record came": lambda: history.add(2, holdout={"id": "h", "rows": 20, "times": 2, "by": "second"}),
+        "the ledger went": lambda: ledger.ledger_file().unlink(),
+        "the ledger is damaged": lambda: ledger.ledger_file().write_text('{"h'),
+    }[change]()
+    index.require_ledger()
+
+    counted = {"a record went": {}, "a record came": {"h": ["first", "second"]}}
+    assert ledger.read_ledger() == counted.get(change, {"h": ["first"]})
+
+
 def test_without_records_there_is_no_ledger(history: History):
-    index.write_ledger()
+    index.require_ledger()
 
     assert ledger.read_ledger() == {}
     assert not history.folder.parent.exists()
