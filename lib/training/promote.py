@@ -15,6 +15,7 @@ from registry.records import me
 from registry.stores_folder import Folder
 from training.bundle.service import LOCAL, is_served, judge_by, judged, put_into_service, require_channels
 from training.config.conf import load_conf
+from training.config.gating import Decision, lines
 from training.files import write_atomically
 from training.graph.graph import runs_folder
 from training.paths import from_root, to_root
@@ -23,7 +24,6 @@ from training.tracking.find import made_by
 
 if TYPE_CHECKING:
     from training.config.conf import Conf
-    from training.judging.gate import Decision
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,8 +63,6 @@ def _promote(conf: Conf, options: argparse.Namespace) -> int:
 
 
 def _tell(decision: Decision, draft: Draft, *, goes: bool, channel: str) -> int:
-    from training.judging.gate import lines
-
     print(lines(decision.as_json()))
     if not goes:
         print(f"{channel} serves what it served. To overrule the gate: FORCE=1 WHY='...'", file=sys.stderr)

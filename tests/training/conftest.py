@@ -16,8 +16,8 @@ from modelbundle.digests import digest_file
 from training.bundle import publish as publishing
 from training.bundle.drafting import draft_bundle
 from training.bundle.service import Judge
+from training.config.gating import Decision
 from training.config.recipe import Candidate
-from training.judging.gate import Decision
 from training.models.candidates import Design, build_pipeline
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from registry.stores_folder import Folder
 from tests.training.conftest import agree
 from training import promote
 from training.bundle import service
-from training.judging.gate import Decision
+from training.config.gating import Decision, Gate
+from training.problems import RunProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,3 +152,20 @@ def test_a_run_whose_model_is_worse_is_kept_out_of_service_and_says_how_to_overr
     )
     assert forced.returncode == 0, forced.stderr
     assert project.version().startswith(version)
+
+
+@pytest.mark.run  # a process of its own each
+def test_the_gate_works_in_a_process_of_its_own(drafts: Drafts):
+    """What it loads may do anything to the process that it is in."""
+    judge, folders = service.judge_by(Gate()), [drafts.folder(name) for name in ("new", "old")]
+    decision = judge(*folders)
+
+    assert decision.decision in ("ask", "refuse"), "bundles that tell nothing are not promoted"
+    assert (decision.numbers["candidate"], decision.numbers["served"]) == (folders[0].name, folders[1].name)
+    assert judge(folders[0], None).numbers["served"] is None
+
+
+@pytest.mark.run
+def test_a_gate_that_comes_to_no_end_promotes_nothing(drafts: Drafts):
+    with pytest.raises(RunProblem, match="the gate could not look at"):
+        service.judge_by(Gate.model_construct(margin="wide"))(drafts.folder("new"), None)

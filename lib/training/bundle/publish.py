@@ -8,7 +8,6 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelbundle.bundle import bundle_folder
 from modelbundle.digests import canonical_json, digest_file
 from registry.bundles import register
 from registry.channels import Draft
@@ -31,7 +30,7 @@ def is_published(draft: Path, registry: Path) -> bool:
     if not manifest.is_file() or not (registry / "channels").is_dir():
         return False
     version = digest_file(manifest)
-    folder = bundle_folder(registry, version)
+    folder = registry / "bundles" / version
     try:
         settled = served_version(registry) == version or last_refusal(registry, version) is not None
     except RegistryProblem:

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelbundle.bundle import bundle_folder
 from registry.bundles import SHOWN
 from registry.channels import Draft, promote, refusals, refuse, require_may_be
 from registry.problems import RegistryProblem
 from registry.records import Record, history
 from registry.stores_folder import Folder
-from training.paths import to_root
+from training import headless
+from training.config.gating import Decision
+from training.paths import ROOT, to_root
 from training.problems import RunProblem
 
 if TYPE_CHECKING:
     from training.config.gating import Gate
-    from training.judging.gate import Decision
 
 LOCAL = "local"  # the channel that a run promotes to, and that make serve follows
-Judge = Callable[[Path, Path | None], "Decision"]
+Judge = Callable[[Path, Path | None], Decision]
 
 
 def judge_by(rules: Gate) -> Judge:
-    """The gate with a configuration's rules: of a bundle's folder and of the served one's, or None."""
+    """The gate with a configuration's rules: of a bundle's folder and of the served one's, or None.
+
+    It works in a process of its own: it loads models. Raises RunProblem if that does not end well.
+    """
 
     def judge(folder: Path, served: Path | None) -> Decision:
-        from training.judging.gate import judge as decide  # needs scikit-learn
-
-        return decide(folder, served, rules)
+        given = [str(folder), str(served or ""), rules.model_dump_json()]
+        command = [sys.executable, "-m", "training.judging.gate", *given]
+        settings = headless.environment() | {"PYTHONIOENCODING": "utf-8"}
+        done = subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=settings, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+        if done.returncode:
+            raise RunProblem(
+                f"the gate could not look at {to_root(folder)}; nothing was promoted:\n{done.stderr.strip()}"
+            )
+        return Decision(**json.loads(done.stdout.splitlines()[-1]))
 
     return judge
 
@@ -42,8 +56,8 @@ def judged(store: Folder, channel: str, draft: Draft, bundles: Folder, judge: Ju
     `store` is a copy. Raises RegistryProblem where the channel cannot be read or believed: then nothing is known of it.
     """
     records = history(store, channel) if store.root.is_dir() else []
-    served = bundle_folder(store.root, records[-1].version) if records else None
-    decision = judge(bundle_folder(bundles.root, draft.version), served)
+    served = store.root / "bundles" / records[-1].version if records else None
+    decision = judge(bundles.root / "bundles" / draft.version, served)
     overruled = draft.forced and decision.decision != "promote"
     return decision, replace(draft, gate=decision.as_json(), seen=len(records), forced=overruled)
 

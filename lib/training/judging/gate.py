@@ -5,16 +5,20 @@ It judges the winner as it was fitted before the refit. What it cannot find out 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from modelbundle.amounts import percent
 from modelbundle.digests import canonical_json
 from modelbundle.frame import records_to_frame
+from training.config.gating import Decision, Gate, Verdict
 from training.judging import paired
 from training.judging.compare import listed
 from training.judging.evidence import row_digests
@@ -23,14 +27,7 @@ from training.judging.sides import Side, candidate_side, same_folds, served_side
 from training.models.metrics import Metric, describe, prediction_scorer
 from training.problems import Problem
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from training.config.gating import Gate
-
-Verdict = Literal["promote", "ask", "refuse"]
 ORDER: tuple[Verdict, ...] = ("refuse", "ask", "promote")  # the first that any check says decides
-WORDS = {"promote": "Promote", "ask": "A person decides", "refuse": "Refuse"}
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,6 @@ class Found:
 
 
 Check = Callable[[Side, Side | None, "Gate"], Found]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the gate says, why in sentences that a person can read, and all that it went by, as JSON without NaN."""
-
-    decision: Verdict
-    reasons: list[str]
-    numbers: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """What report, gate and promotion record have in common."""
-        return {"schema_version": 1, "decision": self.decision, "reasons": self.reasons, **self.numbers}
 
 
 def judge(folder: Path, served: Path | None, rules: Gate) -> Decision:
@@ -82,12 +66,6 @@ def decide(candidate: Side, served: Side | None, rules: Gate) -> Decision:
     }
     by_weight = sorted(found.values(), key=lambda each: ORDER.index(each.verdict))
     return Decision(by_weight[0].verdict, [text for each in by_weight for text in each.sentences], numbers)
-
-
-def lines(told: Mapping[str, Any]) -> str:
-    """Write a decision's JSON for the terminal: the verdict with its first reason, then the others, a line each."""
-    first, *others = told["reasons"]
-    return "\n".join([f"{WORDS[told['decision']]}: {first}", *(f"  - {text}" for text in others)])
 
 
 def _closed(name: str, check: Check, candidate: Side, served: Side | None, rules: Gate) -> Found:
@@ -228,3 +206,18 @@ CHECKS: dict[str, Check] = {
     "bundle": _replayed,
     "size": _sized,
 }
+
+
+def main() -> int:
+    """Judge in a process of its own, since a model's class may do anything to the one that it is in.
+
+    Arguments: the bundle's folder, the served one's or nothing, and the rules as JSON. Prints the decision as JSON.
+    """
+    folder, served, rules = sys.argv[1:]
+    decision = judge(Path(folder), Path(served) if served else None, Gate.model_validate_json(rules))
+    print(json.dumps(asdict(decision)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

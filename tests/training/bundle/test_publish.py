@@ -17,7 +17,7 @@ from tests.training.conftest import write
 from training.bundle.publish import is_published
 from training.bundle.registry import require_own
 from training.bundle.service import last_refusal
-from training.judging.gate import Decision
+from training.config.gating import Decision
 from training.problems import RunProblem
 
 if TYPE_CHECKING:

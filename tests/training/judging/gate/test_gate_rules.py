@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.judged import RMSE, side
-from training.config.gating import Gate
+from training.config.gating import Gate, lines
 from training.judging import gate, paired
-from training.judging.gate import decide, lines
+from training.judging.gate import decide
 from training.judging.sides import Side
 
 RULES = Gate()
