@@ -168,4 +168,4 @@ def test_the_gate_works_in_a_process_of_its_own(drafts: Drafts):
 @pytest.mark.run
 def test_a_gate_that_comes_to_no_end_promotes_nothing(drafts: Drafts):
     with pytest.raises(RunProblem, match="the gate could not look at"):
-        service.judge_by(Gate.model_construct(margin="wide"))(drafts.folder("new"), None)
+        service.judge_by(Gate.model_construct(margin=-1.0))(drafts.folder("new"), None)
