@@ -63,7 +63,7 @@ serve: $(OWNER) ## serve what CONF has in service on http://127.0.0.1:5000 (PORT
 	@case "$$REGISTRY" in \
 	s3:*) export MODELS="$${MODELS:-$$PWD/runs/pulled}" && mkdir -p "$$MODELS" \
 		&& { $(PULLER) -m registry.commands.pulling "$$REGISTRY" "$$MODELS" --channel="$$CHANNEL" --keys="$$PUBLIC_KEYS" & } \
-		&& trap "kill $$!" EXIT && $(BIN)/python -m app;; \
+		&& trap "kill $$!" EXIT && PUBLIC_KEYS= $(BIN)/python -m app;; \
 	*) MODELS="$${MODELS:-$${REGISTRY:-$$($(BIN)/python -m training.bundle.registry "$$CONF")}}" && export MODELS \
 		&& exec $(BIN)/python -m app;; esac
 
@@ -74,8 +74,10 @@ promote: $(OWNER) ## put a model into service if the gate agrees: make promote V
 	models=$$($(BIN)/python -m training.bundle.registry "$$CONF") && registry="$${REGISTRY:-$$models}" || exit; \
 	far=$$(mktemp -d) && trap 'rm -rf "$$far"' EXIT \
 	&& $(PULLER) -m registry.commands.pulling "$$registry" "$$far/copy" --channel="$$CHANNEL" --once \
-	&& $(BIN)/python $(ALONE) -m training.promote "$$@" --against="$$far/copy" --draft="$$far/draft.json" \
-	&& $(PULLER) -m registry.commands.owner promote "$$registry" "$$CHANNEL" "$$far/draft.json" --bundles="$$models/bundles" $${KEY:+--key="$$KEY"}
+	&& { $(BIN)/python $(ALONE) -m training.promote "$$@" --against="$$far/copy" --draft="$$far/draft.json"; agreed=$$?; } \
+	&& if [ -f "$$far/draft.json" ]; then \
+		$(PULLER) -m registry.commands.owner promote "$$registry" "$$CHANNEL" "$$far/draft.json" --bundles="$$models/bundles" $${KEY:+--key="$$KEY"} || exit; \
+	fi; exit $$agreed
 
 rollback: $(OWNER) ## go back to the model that was served before: make rollback WHY=... (CHANNEL=production, REGISTRY=s3://..., KEY=...)
 	@$(owner) rollback "$$registry" "$$CHANNEL" "$$WHY" $${KEY:+--key="$$KEY"}

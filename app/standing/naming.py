@@ -41,6 +41,8 @@ def choices(following: Following, served: Service | None) -> Iterator[Choice]:
         return
     known += newer(open_store(settings.models), settings.channel, known[-1] if known else None)
     _require_not_below(following)
+    if not known:
+        raise RegistryProblem(f"nothing was promoted to channel {settings.channel} of {settings.models} yet")
     followed = served.record.number if served and served.record else 0
     bad, offered = bad_versions(known), set()
     for record in reversed(known):

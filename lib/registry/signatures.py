@@ -37,8 +37,12 @@ def sign(record: Record, private_pem: bytes) -> Record:
 
 def require_signed(record: Record, public_pems: Iterable[bytes]) -> None:
     """Raise RegistryProblem unless one of the public keys made the record's signature, or if there is no key."""
-    from cryptography.exceptions import InvalidSignature
-
+    try:
+        from cryptography.exceptions import InvalidSignature
+    except ModuleNotFoundError:
+        raise RegistryProblem(
+            "Signatures are required here, and cryptography is not installed: install requirements/puller.txt"
+        ) from None
     where = f"Record {record.number} of channel {record.channel}"
     if record.signature is None:
         raise RegistryProblem(f"{where} is not signed, and a signature is required here. Promote it with a key")

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--why", default="", help="the reason, for the record")
     parser.add_argument("--force", action="store_true", help="overrule the gate; needs a reason")
     parser.add_argument("--against", type=Path, help="a copy of another registry, whose channel the gate looks at")
-    parser.add_argument("--draft", type=Path, help="write the gate's draft to this file, for that other registry")
+    parser.add_argument("--draft", type=Path, help="write what the gate said to this file, for that other registry")
     options = parser.parse_args(arguments)
     return status_of("make promote", lambda: _promote(load_conf(options.conf), options))
 
@@ -49,13 +49,13 @@ def _promote(conf: Conf, options: argparse.Namespace) -> int:
     version = require(store, options.version or _last(conf))
     draft = Draft(version, me(), options.why, forced=options.force, run=made_by(conf.name, version))
     against = Folder(options.against) if options.draft else store
-    if is_served(against, options.channel, version):
+    if is_served(against, options.channel, version) and not options.force:  # by force: to sign it, for instance
         print(f"{options.channel} serves {version[:SHOWN]} already")
         return 1 if options.draft else 0
     if options.draft:
         decision, draft = judged(against, options.channel, draft, store, judge)
-        if goes := draft.forced or decision.decision == "promote":
-            write_atomically(options.draft, canonical_json(asdict(draft)))
+        goes = draft.forced or decision.decision == "promote"
+        write_atomically(options.draft, canonical_json(asdict(draft) | {"forced": options.force}))
     else:
         decision, record = put_into_service(store, options.channel, draft, judge)
         goes = record is not None

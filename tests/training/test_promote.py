@@ -107,8 +107,8 @@ def test_for_a_far_registry_the_gates_draft_is_written_and_nothing_else(drafts: 
     assert asked(*arguments, "--draft", str(tmp_path / "draft.json")) == 0
     draft = Draft(**json.loads((tmp_path / "draft.json").read_bytes()))
     assert (draft.version, draft.seen, draft.gate["served"]) == (drafts.versions["new"], 0, None)
-    assert asked(*arguments, "--draft", str(tmp_path / "none.json"), judge=object_to) == 1
-    assert not (tmp_path / "none.json").exists()
+    assert asked(*arguments, "--draft", str(tmp_path / "other.json"), judge=object_to) == 1
+    assert json.loads((tmp_path / "other.json").read_bytes())["gate"]["reasons"] == ["It cannot be told."]
     assert sorted(drafts.registry.rglob("*")) == before
 
 

@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     verb("history", _history, "who put what into service, when and why, newest first", "store", "channel")
     verb("models", _models, "the bundles of a store, and which channel serves them", "store")
     back = verb("rollback", _rollback, "go back to the version that was served before", "store", "channel", "why")
-    into = verb("promote", _promote, "promote what the gate's draft names", "store", "channel", "draft")
+    into = verb(
+        "promote", _promote, "promote what the gate agreed to, or keep its objection", "store", "channel", "draft"
+    )
     into.add_argument("--bundles", type=Path, help="a folder that holds the bundle, which is registered first")
     for signed in (back, into):
         signed.add_argument("--key", type=Path, help="private key (PEM) to sign the record with")
@@ -110,6 +112,9 @@ def _rollback(options: argparse.Namespace) -> None:
 
 def _promote(options: argparse.Namespace) -> None:
     store, draft = open_store(options.store), Draft(**json.loads(Path(options.draft).read_bytes()))
+    if not draft.forced and (draft.gate or {}).get("decision") != "promote":
+        print(f"kept: {channels.refuse(store, options.channel, draft.version, draft.gate or {})}")
+        return
     if options.bundles:
         register(store, options.bundles / draft.version)
     record = channels.promote(store, options.channel, draft, sign=_sign(options.key))

@@ -70,6 +70,7 @@ def look(store: Store, target: Folder, channel: str, keys: Sequence[bytes], befo
     """
     known: list[Record] = []
     try:
+        target.begin()
         known += history(target, channel)
         was = len(known)
         reason = pull(store, target, channel, keys, known)

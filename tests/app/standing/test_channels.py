@@ -172,7 +172,15 @@ def test_without_cryptography_a_server_with_keys_serves_nothing(store: Folder, t
     key.write_bytes(b"no key")
     app = create_app(Settings(models=store.root, public_keys=str(key)))
 
-    assert app.test_client().get("/readyz").status_code == 503
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert "install requirements/puller.txt" in json.loads(answer.text)["detail"]
+
+
+def test_a_channel_without_a_promotion_is_told(store: Folder):
+    app = create_app(Settings(models=store.root, channel="production"))
+
+    assert "nothing was promoted to channel production" in json.loads(app.test_client().get("/readyz").text)["detail"]
 
 
 def test_with_keys_the_old_layout_is_not_followed(tmp_path: Path):
