@@ -81,7 +81,7 @@ def test_what_is_served_is_not_promoted_again(drafts: Drafts, asked: Any, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--version", "abcdef123456"], "holds no bundle of version"),
+        (["--version", "abcdef"], "holds no bundle of version"),
         (["--channel", "prodution"], "has no channel 'prodution'"),
         (["--channel", "../x"], "is no name of a channel"),
     ],
