@@ -80,7 +80,7 @@ COPY app app
 # models are so as they were published, and changing their rights would store them twice.
 RUN /opt/venv/bin/python -m compileall -q app modelbundle registry && chmod -R u=rwX,go=rX app modelbundle registry
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    HOST=0.0.0.0 PORT=5000
+    HOST=0.0.0.0 PORT=5000 FALLBACK_MODELS=/srv/models
 EXPOSE 5000
 # A number, since Kubernetes' runAsNonRoot cannot check a name; without an account, since nothing here needs one.
 USER 10001:10001

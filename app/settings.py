@@ -26,6 +26,9 @@ class Settings(BaseModel):
     models: Path = Field(ROOT / "models", description="folder with the bundles and the channels")
     channel: str = Field("local", description="the channel whose promotions are followed")
     model_version: str = Field("", description="serve this version and no other, whatever the channel says")
+    fallback_models: str = Field(
+        "", description="folder whose bundle is served until the channel has one, such as the one in the image"
+    )
     public_keys: str = Field(
         "", description="files, by commas, of the public keys (PEM) that must have signed a promotion that is followed"
     )

@@ -96,10 +96,21 @@ def load(app: Flask) -> None:
                 break
     except RegistryProblem as problem:
         refused = {"version": "", "reason": str(problem)}
+    if app.extensions["service"] is None and following.settings.fallback_models:
+        refused = refused or {"version": "", "reason": "the channel serves nothing"}
+        _fall_back(app, Path(following.settings.fallback_models))
     news = refused.get("reason") != following.refused.get("reason")
     following.refused = refused
     if refused:
         _tell_refused(app, refused["reason"], news=news)
+
+
+def _fall_back(app: Flask, models: Path) -> None:
+    """Serve what lies beside the app, until the channel has something that can be served."""
+    try:
+        _serve(app, load_service(models), time.monotonic())
+    except (Exception, SystemExit) as error:
+        _tell_refused(app, _reason(error, models), news=True)
 
 
 def _try(app: Flask, choice: Choice) -> dict[str, str]:

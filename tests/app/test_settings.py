@@ -43,7 +43,8 @@ def test_every_setting_is_read_from_the_variable_of_its_name():
     assert {name: getattr(read_settings(lists), name.lower()) for name in lists} == lists
     assert read_settings({"CHANNEL": "production"}).channel == "production"
     assert read_settings({"PUBLIC_KEYS": "/a.pem, /b.pem"}).key_files == [Path("/a.pem"), Path("/b.pem")]
-    assert len(LIMITS) + len(lists) + 7 == len(Settings.model_fields)
+    assert read_settings({"FALLBACK_MODELS": "/srv/models"}).fallback_models == "/srv/models"
+    assert len(LIMITS) + len(lists) + 8 == len(Settings.model_fields)
 
 
 @pytest.mark.parametrize("text", ["../local", "Production", "a/b", "x" * 40])

@@ -192,3 +192,28 @@ def test_with_keys_the_old_layout_is_not_followed(tmp_path: Path):
     assert create_app(Settings(models=models)).test_client().get("/readyz").status_code == 200
     app = create_app(Settings(models=models, public_keys=str(tmp_path / "key.pub")))
     assert app.test_client().get("/readyz").status_code == 503
+
+
+# The bundle beside the app
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["no store at all", "an empty one"])
+def test_until_the_channel_serves_something_the_bundle_in_the_image_does(store: Folder, tmp_path: Path, there: bool):
+    mounted = Folder(tmp_path / "mounted")
+    if there:
+        mounted.begin()
+    app = create_app(Settings(models=mounted.root, fallback_models=str(store.root)))
+    assert added(app) == 9
+    assert told(app)["refused"]["reason"]
+    assert "promotion" not in told(app), "no record of the channel put it into service"
+
+    put(mounted, 1000)
+    follow.look(app)
+    assert (added(app), told(app)["promotion"]["number"], "refused" in told(app)) == (1000, 1, False)
+
+
+def test_a_bundle_in_the_image_that_fails_is_not_served_either(store: Folder, tmp_path: Path):
+    damaged(store.root / "bundles", history(store, "local")[0].version)
+    app = create_app(Settings(models=tmp_path / "mounted", fallback_models=str(store.root)))
+
+    assert app.test_client().get("/readyz").status_code == 503
