@@ -96,9 +96,9 @@ def load(app: Flask) -> None:
                 break
     except RegistryProblem as problem:
         refused = {"version": "", "reason": str(problem)}
-    if app.extensions["service"] is None and following.settings.fallback_models:
-        refused = refused or {"version": "", "reason": "the channel serves nothing"}
-        _fall_back(app, Path(following.settings.fallback_models))
+    beside = following.settings.fallback_models
+    if app.extensions["service"] is None and beside and Path(beside) != following.settings.models:
+        _fall_back(app, Path(beside))
     news = refused.get("reason") != following.refused.get("reason")
     following.refused = refused
     if refused:
