@@ -30,7 +30,7 @@ def boto3_settings(connections: int) -> Any:
 
     return Config(
         connect_timeout=5,
-        read_timeout=30,
+        read_timeout=10,  # of silence: a store that was away for a while is asked again soon after it is back
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=connections,
         request_checksum_calculation="when_required",

@@ -48,7 +48,8 @@ def test_the_app_runs_where_nothing_but_its_own_requirements_is_installed(
 ):
     python = apps_own_environment(tmp_path / "environment")
     alone_here, port = tmp_path / "srv", free_port()
-    for source, name in [(ROOT / "app", "app"), (ROOT / "lib/modelbundle", "modelbundle"), (registry, "models")]:
+    ours = [(ROOT / "app", "app"), *((ROOT / "lib" / name, name) for name in ("modelbundle", "registry"))]
+    for source, name in [*ours, (registry, "models")]:
         shutil.copytree(source, alone_here / name, ignore=shutil.ignore_patterns("__pycache__"))
     bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {"PORT": str(port)}
 

@@ -138,9 +138,12 @@ def test_a_winner_that_the_mean_beats_on_the_holdout_alone_is_told_first(project
     table.loc[held, "one"] = -10 * table["pay"]
     done = run(project, table, "pay", target_transform="none")
     assert project.json("runs/mine/02_preprocess/split.json")["holdout"] == held
-    facts = manifest(project)
+    (bundle,) = (project.folder / "models/mine/bundles").iterdir()
+    facts = load_bundle(bundle).manifest
 
     assert done.returncode == 0, done.stderr
+    assert "The gate refuses it" in done.stdout, "it is registered, and a person may put it into service"
+    assert not (project.folder / "models/mine/channels/local/history").exists()
     assert (facts["baseline"]["name"], facts["baseline"]["beaten"]) == ("the mean", False)
     assert done.stdout[done.stdout.index("Do not rely") :].startswith("Do not rely on this model: on the hold-out ")
     assert done.stdout.index("Do not rely") < done.stdout.index("ranking, mean over the folds")
