@@ -30,7 +30,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run tune audit report runs compare tag serve promote rollback history models prune migrate keys lab test test-unit test-all mutate browser lint format bench bench-server bench-app pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env puller-env policy-env
+.PHONY: help run tune audit report runs compare tag serve promote rollback history models prune migrate keys lab test test-unit test-all mutate browser lint format bench bench-server bench-app soak pictures fetch contract lock image image-test image-check archive hooks delivery-lint delivery-test policy terraform-check terraform-plan terraform-apply probe push deploy gate summary clean env delivery-env puller-env policy-env
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -133,6 +133,9 @@ bench-server: env ## measure the kinds and numbers of server processes against e
 
 bench-app: env ## measure a price beside the web server itself (needs wrk), and beside MLflow's: MLFLOW=its environment
 	@PYTHONPATH=. $(BIN)/python benchmarks/app.py $${MLFLOW:+--mlflow="$$MLFLOW"}
+
+soak: env delivery-env puller-env ## try a registry on S3 under load, with bad bundles, the store away and kills: PROMOTIONS=20 AWAY=10
+	@PYTHONPATH=lib:. $(DELIVERY)/python benchmarks/soak.py $${PROMOTIONS:+--promotions="$$PROMOTIONS"} $${AWAY:+--seconds="$$AWAY"}
 
 pictures: env ## take the README's pictures from the served app (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py
