@@ -35,6 +35,11 @@ class Promoters:
     running: dict[str, int] = field(default_factory=dict)
     killed: int = 0
 
+    @property
+    def last(self) -> Path:
+        """The file that says that nobody is killed any more."""
+        return self.logs.with_name("nobody is killed any more")
+
     def start(self, name: str, first: int = 0) -> None:
         """Let one promote, from its so many-th promotion on."""
         pid = os.fork()
@@ -51,6 +56,10 @@ class Promoters:
     def _promote(self, name: str, first: int) -> None:
         handle = os.open(self.logs / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for turn in range(first, self.each):
+            while (
+                turn == self.each - 1 and not self.last.exists()
+            ):  # there is somebody to kill until all kills are done
+                time.sleep(0.005)
             why = f"{name}-{turn}-{os.getpid()}"  # what a killed one was at is tried again, as another promotion
             record = promote(self.store, "staging", Draft(self.versions[turn % len(self.versions)], name, why))
             os.write(handle, f"{record.number} {why}\n".encode())
@@ -82,6 +91,7 @@ def main() -> None:
     deadline = time.monotonic() + 120
     while them.killed < int(kills) and time.monotonic() < deadline:
         them.kill_one(chance.uniform)
+    them.last.touch()
     failed = [name for name in list(them.running) if them.wait(name)]
     print(them.killed)
     sys.exit(f"{failed} failed" if failed else 0)
